@@ -9,13 +9,13 @@ from assay.properties import worked
 
 @worked("step_labels")
 def test_step_labels_are_zero_from_the_first_error_on(learner):
-    """With the first mistake in step 2 of 5, steps 0 and 1 are right and all others count as wrong."""
+    """With the first mistake in step 2 of 5, steps 0 and 1 are right, all others are not."""
     agree(learner.step_labels(2, 5), np.array([1.0, 1.0, 0.0, 0.0, 0.0]))
 
 
 @worked("step_labels")
 def test_step_labels_of_a_chain_without_mistake(learner):
-    """Without a mistake every label is 1; with a mistake in the very first step every label is 0."""
+    """Without a mistake every label is 1; with one in the very first step every label is 0."""
     agree(learner.step_labels(None, 3), np.array([1.0, 1.0, 1.0]))
     agree(learner.step_labels(0, 3), np.array([0.0, 0.0, 0.0]))
 
@@ -29,13 +29,13 @@ def test_step_labels_reject_a_step_that_does_not_exist(learner):
 @worked("first_error")
 def test_first_error_is_the_first_low_score_not_the_lowest(learner):
     """Scores 0.9, 0.8, 0.3, 0.7, 0.1 go wrong in step 2, although step 4 scores lower."""
-    assert learner.first_error([0.9, 0.8, 0.3, 0.7, 0.1]) == 2
+    agree(learner.first_error([0.9, 0.8, 0.3, 0.7, 0.1]), 2)
 
 
 @worked("first_error")
 def test_first_error_spares_a_score_at_the_threshold(learner):
-    """A score equal to the threshold is not an error, and where there is none the answer is None."""
-    assert learner.first_error([0.9, 0.5]) is None
+    """A score equal to the threshold is no error, and without an error the answer is None."""
+    agree(learner.first_error([0.9, 0.5]), None)
 
 
 @worked("monte_carlo_step_values")
@@ -78,7 +78,7 @@ def test_prm_loss_averages_over_the_steps_that_count(learner):
     """Logit 2 on a right step and -1 on a wrong one: (0.1269 + 0.3133) / 2 = 0.2201."""
     logits = tensor([[2.0, -1.0, 7.0]])
     labels = tensor([[1.0, 0.0, 0.0]])
-    agree(learner.prm_loss(logits, labels, tensor([[1, 1, 0]])), tensor(0.2201))
+    agree(learner.prm_loss(logits, labels, tensor([[1, 1, 0]])), tensor(0.2201), digits=4)
 
 
 @worked("prm_loss")
@@ -86,7 +86,7 @@ def test_prm_loss_is_deaf_to_masked_garbage(learner):
     """Where the mask is 0, logits and labels of inf or nan change nothing."""
     logits = tensor([[2.0, -1.0, inf, nan]])
     labels = tensor([[1.0, 0.0, nan, 1.0]])
-    agree(learner.prm_loss(logits, labels, tensor([[1, 1, 0, 0]])), tensor(0.2201))
+    agree(learner.prm_loss(logits, labels, tensor([[1, 1, 0, 0]])), tensor(0.2201), digits=4)
 
 
 ROLLOUTS = np.array(
