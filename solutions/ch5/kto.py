@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import sigmoid
 
 
 def kto_reference_point(policy_kl_logps: Tensor, ref_kl_logps: Tensor) -> Tensor:
@@ -106,7 +105,7 @@ def kto_loss(
     z0 = torch.as_tensor(reference_point, dtype=policy_logps.dtype).detach()
     gain = beta * (policy_logps - ref_logps.detach() - z0)
     # 1 - sigmoid(x) is sigmoid(-x), which keeps its digits where sigmoid(x) rounds to 1.
-    losses = torch.where(desirable, lambda_d * sigmoid(-gain), lambda_u * sigmoid(gain))
+    losses = torch.where(desirable, lambda_d * torch.sigmoid(-gain), lambda_u * torch.sigmoid(gain))
     return losses.mean()
     ### END SOLUTION
 

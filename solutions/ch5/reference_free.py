@@ -1,8 +1,8 @@
 """Simpler still: ORPO and SimPO without a reference model, GRPO without a critic."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 
 def log_odds(mean_logps: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def orpo_loss(chosen_mean_logps: Tensor, rejected_mean_logps: Tensor, lam: float
     ### BEGIN SOLUTION
     sft = -chosen_mean_logps
     log_odds_ratio = log_odds(chosen_mean_logps) - log_odds(rejected_mean_logps)
-    return (sft - lam * logsigmoid(log_odds_ratio)).mean()
+    return (sft - lam * F.logsigmoid(log_odds_ratio)).mean()
     ### END SOLUTION
 
 
@@ -116,7 +116,7 @@ def simpo_loss(
     """
     ### BEGIN SOLUTION
     margin = beta * (chosen_mean_logps - rejected_mean_logps) - gamma
-    return -logsigmoid(margin).mean()
+    return -F.logsigmoid(margin).mean()
     ### END SOLUTION
 
 
