@@ -44,8 +44,7 @@ def ensemble_reward(rewards: ArrayLike, method: str = "mean", penalty: float = 0
         >>> ensemble_reward(rewards, "uncertainty", penalty=0.25).tolist()
         [1.0, 1.0]
 
-    Source:
-        Coste et al., "Reward model ensembles help mitigate overoptimization", 2023.
+    Source: Coste et al. 2023.
     """
     ### BEGIN SOLUTION
     rewards = np.asarray(rewards, dtype=float)
@@ -125,10 +124,8 @@ def remove_length_bias(rewards: ArrayLike, lengths: ArrayLike) -> np.ndarray:
         >>> remove_length_bias([1.0, 2.75, 3.0], [10, 20, 30]).tolist()
         [2.0, 2.75, 2.0]
 
-    Source:
-        The linear form of the length debiasing examined by Singhal et al., "A long way to go:
-        investigating length correlations in RLHF", 2023, and Huang et al., "Post-hoc reward
-        calibration: a case study on length bias", 2024.
+    Source: Singhal et al. 2023 (how far length alone explains rewards); the line is the simplest
+    of the corrections in Huang et al. 2024.
     """
     ### BEGIN SOLUTION
     rewards, lengths = np.asarray(rewards, dtype=float), np.asarray(lengths, dtype=float)
@@ -168,9 +165,7 @@ def find_exploits(proxy: Sequence[float], gold: Sequence[float], k: int) -> list
         >>> find_exploits(proxy=[1.0, 3.0, 0.0, 2.0], gold=[1.0, 1.0, 1.0, 0.0], k=2)
         [1, 3]
 
-    Source:
-        The search step of adversarial training; compare Perez et al., "Red teaming language models
-        with language models", 2022.
+    Source: the search step of adversarial training, compare Perez et al. 2022 (red teaming).
     """
     ### BEGIN SOLUTION
     if len(proxy) != len(gold):
@@ -233,10 +228,7 @@ def refresh_reward_model(
         ... )
         11
 
-    Source:
-        The iterated schedule of Ziegler et al., "Fine-tuning language models from human
-        preferences", 2019, and of Bai et al., "Training a helpful and harmless assistant with
-        reinforcement learning from human feedback", 2022.
+    Source: the iterated schedules of Ziegler et al. 2019 and of Bai et al. 2022.
     """
     ### BEGIN SOLUTION
     labelled: list = []

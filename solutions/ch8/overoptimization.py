@@ -15,8 +15,9 @@ def best_of_n_kl(n: int) -> float:
 
         KL(best of n ‖ base) = log n − (n − 1)/n
 
-    whatever the reward is. The formula is exact where no two responses tie in reward (a continuous
-    reward, say). With ties the real divergence is smaller, so the formula is then an upper bound.
+    whatever the reward is. The formula is exact where no two draws ever tie in reward, as with a
+    continuous reward. Draws of a few possible responses do tie (the same one can come twice): the
+    real divergence is then smaller, and the formula an upper bound.
 
     Args:
         n: how many responses are drawn, a whole number of at least 1.
@@ -33,10 +34,7 @@ def best_of_n_kl(n: int) -> float:
         >>> round(best_of_n_kl(4), 4)
         0.6363
 
-    Source:
-        Gao, Schulman and Hilton, "Scaling laws for reward model overoptimization", 2022, use the
-        formula; Beirami et al., "Theoretical guarantees on the best-of-n alignment policy", 2024,
-        show that it is an upper bound and when it is exact.
+    Source: Gao et al. 2022 (use it); Beirami et al. 2024 (show that it is an upper bound).
     """
     ### BEGIN SOLUTION
     if n < 1:
@@ -80,8 +78,7 @@ def gold_reward(kl: float | np.ndarray, alpha: float, beta: float, kind: str) ->
         >>> round(float(gold_reward(4.0, alpha=1.0, beta=0.25, kind="rl")), 4)
         1.6534
 
-    Source:
-        Gao, Schulman and Hilton, "Scaling laws for reward model overoptimization", 2022.
+    Source: Gao et al. 2022.
     """
     ### BEGIN SOLUTION
     if kind not in ("bon", "rl"):
@@ -123,9 +120,7 @@ def peak_kl(alpha: float, beta: float, kind: str) -> float:
         >>> round(peak_kl(alpha=1.0, beta=0.25, kind="rl"), 4)
         403.4288
 
-    Source:
-        Follows from the curves of Gao, Schulman and Hilton, "Scaling laws for reward model
-        overoptimization", 2022.
+    Source: follows from the curves of Gao et al. 2022.
     """
     ### BEGIN SOLUTION
     if alpha <= 0:
@@ -185,9 +180,7 @@ def optimize_proxy(
         >>> gold.round(4).tolist()
         [0.2689, 0.0]
 
-    Source:
-        The experiment of Gao, Schulman and Hilton, "Scaling laws for reward model
-        overoptimization", 2022, in closed form; the tilt is that of chapter 0.
+    Source: the experiment of Gao et al. 2022, in closed form; the tilt is that of chapter 0.
     """
     ### BEGIN SOLUTION
     base_probs, proxy, gold = (np.asarray(x, dtype=float) for x in (base_probs, proxy, gold))
@@ -241,9 +234,7 @@ def overoptimization_step(proxy: Sequence[float], gold: Sequence[float]) -> int 
         >>> print(overoptimization_step(proxy=[0.0, 1.0, 2.0, 3.0], gold=[0.0, 0.5, 0.8, 0.9]))
         None
 
-    Source:
-        The pattern described by Gao, Schulman and Hilton, "Scaling laws for reward model
-        overoptimization", 2022.
+    Source: the pattern described by Gao et al. 2022.
     """
     ### BEGIN SOLUTION
     if len(proxy) != len(gold):
