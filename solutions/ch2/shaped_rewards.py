@@ -1,4 +1,4 @@
-"""The reward that the policy is trained on: the reward model's score and a leash to the SFT model."""
+"""What the policy is trained on: the score of the reward model, and a leash to the SFT model."""
 
 import torch
 from torch import Tensor
