@@ -1,8 +1,9 @@
 """Worked examples for probes and ablation: numbers small enough to check by hand."""
 
+from numpy import array
+
 from assay.judging import agree, rejects
 from assay.properties import worked
-from numpy import array
 
 
 @worked("difference_of_means_probe")

@@ -1,8 +1,9 @@
 """Worked examples for scalable oversight: small enough to follow by hand."""
 
+from numpy import array
+
 from assay.judging import agree, rejects
 from assay.properties import worked
-from numpy import array
 
 
 @worked("debate")
@@ -19,8 +20,8 @@ def test_the_second_debater_answers_the_first(learner):
         return len(transcript)
 
     verdict, transcript = learner.debate("Is the proof right?", [pro, con], judge, rounds=1)
-    assert verdict == 2
-    assert [tuple(turn) for turn in transcript] == [(0, "yes"), (1, "not yes")]
+    agree(verdict, 2)
+    agree(transcript, [(0, "yes"), (1, "not yes")])
 
 
 @worked("debate")
@@ -34,8 +35,8 @@ def test_the_judge_may_decide_without_a_debate(learner):
         return f"{question} {len(transcript)}"
 
     verdict, transcript = learner.debate("Safe?", [silent, silent], judge, rounds=0)
-    assert verdict == "Safe? 0"
-    assert list(transcript) == []
+    agree(verdict, "Safe? 0")
+    agree(transcript, [])
 
 
 @worked("debate")
@@ -63,25 +64,27 @@ def bracket(word, results):
 @worked("recursive_oversight")
 def test_at_the_largest_depth_a_task_is_solved_whole(learner):
     """With max_depth 1 the root is split once, and its halves are solved as they are."""
-    assert learner.recursive_oversight("abcd", halves, shout, bracket, max_depth=1) == "(ABCD)"
+    agree(learner.recursive_oversight("abcd", halves, shout, bracket, max_depth=1), "(ABCD)")
 
 
 @worked("recursive_oversight")
 def test_subtasks_are_split_again(learner):
     """With max_depth 2 each half is split in turn."""
-    assert learner.recursive_oversight("abcd", halves, shout, bracket, max_depth=2) == "((AB)(CD))"
+    agree(learner.recursive_oversight("abcd", halves, shout, bracket, max_depth=2), "((AB)(CD))")
 
 
 @worked("recursive_oversight")
 def test_a_simple_task_is_solved_before_the_depth_is_used_up(learner):
     """A task without subtasks goes to `solve`, however much depth is left."""
-    assert learner.recursive_oversight("ab", halves, shout, bracket, max_depth=9) == "(AB)"
+    agree(learner.recursive_oversight("ab", halves, shout, bracket, max_depth=9), "(AB)")
 
 
 @worked("market_prices")
 def test_prices_are_a_softmax_of_the_shares(learner):
     """Ten shares ahead at liquidity 10 is one nat ahead: 0.7311 against 0.2689."""
-    agree(learner.market_prices(array([10.0, 0.0]), liquidity=10.0), array([0.7311, 0.2689]))
+    agree(
+        learner.market_prices(array([10.0, 0.0]), liquidity=10.0), array([0.7311, 0.2689]), digits=4
+    )
 
 
 @worked("market_prices")
@@ -99,7 +102,9 @@ def test_a_market_needs_liquidity(learner):
 @worked("market_cost")
 def test_the_cost_follows_the_moving_price(learner):
     """Ten shares bought from 0.5 up to 0.7311 cost 6.2011, between 5 and 7.311."""
-    agree(learner.market_cost(array([0.0, 0.0]), array([10.0, 0.0]), liquidity=10.0), 6.2011)
+    agree(
+        learner.market_cost(array([0.0, 0.0]), array([10.0, 0.0]), liquidity=10.0), 6.2011, digits=4
+    )
 
 
 @worked("market_cost")

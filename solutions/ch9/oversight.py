@@ -88,7 +88,8 @@ def recursive_oversight(
     The work goes depth-first: a subtask is finished, with all of its own parts, before the next
     one is looked at. No task is decomposed, solved or combined more than once. At `max_depth`
     there is no need to ask `decompose`: whatever it says, the task goes to `solve`. A result is
-    passed on as it comes, even 0, False or None. An exception of a callable passes through.
+    passed on as it comes, even 0, False or None. The callables get positional arguments,
+    and their exceptions pass through.
 
     Args:
         task: the task at the root, of depth 0.
