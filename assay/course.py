@@ -215,7 +215,7 @@ def _read_exercise(sources: "_Sources", toml: Path, number: int, entry: dict[str
     where = place(toml, chapter.root, _line_of(toml, "function", function))
     module = _value(entry, "module", _is_name, "a name", where)
     points = _value(entry, "points", _is_positive, "a number above 0", where)
-    hints = _value({"hints": [], **entry}, "hints", _is_texts, "a list of texts", where)
+    hints = _value(entry, "hints", _is_texts, "a list of texts", where)
     node = sources.authored(function, module)
     if node is None:
         files = ", ".join(place(file, chapter.root) for file in sources.files(module))

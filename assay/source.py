@@ -3,7 +3,17 @@
 import ast
 from pathlib import Path
 
-__all__ = ["CourseError", "Definition", "definition", "named", "parse", "place", "signature"]
+__all__ = [
+    "CourseError",
+    "Definition",
+    "definition",
+    "first_line",
+    "last_line",
+    "named",
+    "parse",
+    "place",
+    "signature",
+]
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -38,6 +48,17 @@ def definition(tree: ast.Module, name: str) -> Definition | None:
     """The definition of ``name`` that holds once the module has run: the last one."""
     found = named(tree, name)
     return found[-1] if found else None
+
+
+def first_line(node: ast.stmt) -> int:
+    """The line where a statement starts, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def last_line(node: ast.stmt) -> int:
+    """The line where a statement ends."""
+    return node.end_lineno or node.lineno
 
 
 def signature(node: ast.FunctionDef) -> str:
