@@ -1,0 +1,153 @@
+"""Reward modeling: learn a scalar reward from pairs of answers, one preferred to the other."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def preference_probability(reward_a: Tensor, reward_b: Tensor) -> Tensor:
+    """Probability that answer A is preferred to answer B (Bradley-Terry).
+
+        P(A > B) = sigmoid(reward_a - reward_b)
+
+    Only the difference of the rewards matters: adding the same number to both changes nothing.
+
+    Args:
+        reward_a: rewards of the answers A, any shape.
+        reward_b: rewards of the answers B, any shape that broadcasts with `reward_a`.
+
+    Returns:
+        The probabilities, elementwise, in the broadcast shape and the dtype of the rewards;
+        differentiable through both arguments, finite for differences of up to 1e4 either way.
+
+    Example:
+        >>> p = preference_probability(torch.tensor(1.5), torch.tensor(-0.5))
+        >>> round(p.item(), 4)
+        0.8808
+
+    Source: Bradley & Terry 1952.
+    """
+    raise NotImplementedError("write preference_probability here")
+
+
+def bradley_terry_loss(
+    chosen_rewards: Tensor,
+    rejected_rewards: Tensor,
+    margin: Tensor | float | None = None,
+) -> Tensor:
+    """Loss that trains a reward model: minus the log-probability of the human's choices.
+
+        gap  = chosen - rejected - margin
+        loss = mean over the pairs of  -log sigmoid(gap)
+
+    With a margin, a chosen answer must win by more than that margin before the loss gets small:
+    large margins for pairs where the annotator found one answer much better.
+
+    It must be stable for gaps of up to 1e4 either way, value and gradient: about 0 for a gap of
+    +1e4, 1e4 for a gap of -1e4. The derivative with respect to a gap is -1/2 at gap 0, towards
+    -1 for a lost pair and towards 0 for a pair that is won clearly.
+
+    Args:
+        chosen_rewards: rewards of the preferred answers, shape (B,).
+        rejected_rewards: rewards of the other answer of each pair, shape (B,).
+        margin: None (no margin), one float for all pairs, or a tensor of shape (B,).
+
+    Returns:
+        The mean loss, a scalar tensor of shape () in the dtype of the rewards, differentiable
+        through both rewards.
+
+    Example:
+        >>> loss = bradley_terry_loss(torch.tensor([1.5]), torch.tensor([-0.5]))
+        >>> round(loss.item(), 4)
+        0.1269
+        >>> loss = bradley_terry_loss(torch.tensor([1.5]), torch.tensor([-0.5]), margin=1.0)
+        >>> round(loss.item(), 4)
+        0.3133
+
+    Source: Ouyang et al. 2022 (loss); Touvron et al. 2023, Llama 2 (margin).
+    """
+    raise NotImplementedError("write bradley_terry_loss here")
+
+
+def preference_accuracy(chosen_rewards: Tensor, rejected_rewards: Tensor) -> float:
+    """Share of the pairs that the reward model ranks as the human did.
+
+        accuracy = mean over the pairs of  1    where chosen > rejected
+                                           1/2  where chosen = rejected (a tie)
+                                           0    where chosen < rejected
+
+    Args:
+        chosen_rewards: rewards of the preferred answers, shape (B,).
+        rejected_rewards: rewards of the other answer of each pair, shape (B,).
+
+    Returns:
+        The accuracy, a Python float from 0 to 1 (a measurement: nothing to differentiate).
+
+    Raises:
+        ValueError: there are no pairs (`chosen_rewards` is empty).
+
+    Example:
+        >>> chosen = torch.tensor([2.0, 1.0, 0.0])
+        >>> preference_accuracy(chosen, torch.tensor([1.0, 1.0, 1.0]))
+        0.5
+    """
+    raise NotImplementedError("write preference_accuracy here")
+
+
+def last_token_reward(token_rewards: Tensor, attention_mask: Tensor) -> Tensor:
+    """Reward of each answer: the reward head's output at the last real token.
+
+        reward[b] = token_rewards[b, t_b],   t_b = the last t with attention_mask[b, t] != 0
+
+    A reward model puts a number on every token, but only the last real one has seen the whole
+    answer. Rows of a batch are padded to one length T, on the right (1 1 1 0 0) or on the left
+    (0 0 1 1 1); the rule above serves both. What stands at other positions must influence
+    neither value nor gradient, even if it is inf or nan.
+
+    Args:
+        token_rewards: the reward at every position, shape (B, T).
+        attention_mask: 1 or True at real tokens, 0 or False at padding, shape (B, T); bool, int
+            or float.
+
+    Returns:
+        The rewards, shape (B,), in the dtype of `token_rewards`. The gradient is 1 at each row's
+        last real token and exactly 0 at every other position.
+
+    Raises:
+        ValueError: a row of `attention_mask` has no real token at all.
+
+    Example:
+        >>> token_rewards = torch.tensor([[0.1, 0.7, 9.0], [9.0, 0.2, 0.3]])
+        >>> attention_mask = torch.tensor([[1, 1, 0], [0, 1, 1]])
+        >>> last_token_reward(token_rewards, attention_mask)
+        tensor([0.7000, 0.3000])
+
+    Source: Ziegler et al. 2019.
+    """
+    raise NotImplementedError("write last_token_reward here")
+
+
+def reward_centering_loss(chosen_rewards: Tensor, rejected_rewards: Tensor) -> Tensor:
+    """Regulariser that pins the free constant of a reward model near zero.
+
+        loss = mean over the pairs of  (chosen + rejected)^2
+
+    The Bradley-Terry loss sees differences only, so rewards may drift up or down together.
+    Added to it with a small coefficient (0.01, say), this term keeps them centred: it is 0
+    exactly where the two rewards of every pair sum to 0.
+
+    Args:
+        chosen_rewards: rewards of the preferred answers, shape (B,).
+        rejected_rewards: rewards of the other answer of each pair, shape (B,).
+
+    Returns:
+        The mean over the pairs, without a coefficient: a scalar tensor of shape () in the dtype
+        of the rewards, differentiable through both arguments.
+
+    Example:
+        >>> reward_centering_loss(torch.tensor([1.5, 1.0]), torch.tensor([-0.5, -1.0]))
+        tensor(0.5000)
+
+    Source: Eisenstein et al. 2023.
+    """
+    raise NotImplementedError("write reward_centering_loss here")
