@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 
 def step_labels(first_error: int | None, n_steps: int) -> np.ndarray:
@@ -205,6 +205,6 @@ def prm_loss(step_logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     # Garbage goes before the arithmetic: 0 * nan is nan, and so would be the gradient.
     x = torch.where(counts, step_logits, 0.0)
     y = torch.where(counts, labels, 0.0)
-    cross_entropy = -y * logsigmoid(x) - (1 - y) * logsigmoid(-x)
+    cross_entropy = -y * F.logsigmoid(x) - (1 - y) * F.logsigmoid(-x)
     return torch.where(counts, cross_entropy, 0.0).sum() / counts.sum().clamp(min=1)
     ### END SOLUTION
