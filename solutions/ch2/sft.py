@@ -1,8 +1,8 @@
 """Supervised fine-tuning: imitate the response tokens of good demonstrations."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional
 
 
 def token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
@@ -110,6 +110,6 @@ def sft_loss(logits: Tensor, tokens: Tensor, loss_mask: Tensor) -> Tensor:
     # Picking out the tokens that count, instead of multiplying the others by 0, keeps garbage
     # under the mask out of the sum (0 * nan is nan) and out of the gradient.
     predictions, targets = logits[:, :-1][asked], tokens[:, 1:][asked]
-    total = functional.cross_entropy(predictions, targets, reduction="sum")
+    total = F.cross_entropy(predictions, targets, reduction="sum")
     return total / max(len(targets), 1)
     ### END SOLUTION
