@@ -42,7 +42,7 @@ def step_labels(first_error: int | None, n_steps: int) -> np.ndarray:
     if first_error is None:
         return labels
     if not 0 <= first_error < n_steps:
-        raise ValueError(f"first_error must be in 0 ... {n_steps - 1}, got {first_error}")
+        raise ValueError(f"first_error must be one of the {n_steps} steps, got {first_error}")
     labels[first_error:] = 0.0
     return labels
     ### END SOLUTION
