@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 
 def step_labels(first_error: int | None, n_steps: int) -> np.ndarray:
