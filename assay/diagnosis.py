@@ -1,0 +1,142 @@
+"""Naming the misunderstanding: which known wrong version does a learner's function behave like?
+
+The inputs are those on which the hidden properties call the reference. Where exactly one known wrong version
+gives the learner's answer on every one of them (values, gradients, errors, calls of models, changed
+arguments), that is the diagnosis; otherwise there is none, for a wrong name is worse than no name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.calling import Request
+from assay.inprocess import Functions
+from assay.learner import Backend, Call, Falsified, Halt, Learner
+from assay.misconceptions import Misconception
+from assay.properties import Property
+from assay.rendering import show_call
+
+#: Most inputs that are compared, spread over the properties of the function.
+MAX_PROBES = 120
+
+
+class Diagnosis:
+    """Knows the misconceptions of a chapter, and the inputs that tell them apart.
+
+    Args:
+        misconceptions: the known wrong versions.
+        properties: the hidden properties, which supply the inputs.
+        reference: the reference solution, on which the properties are run to collect them.
+    """
+
+    def __init__(
+        self,
+        misconceptions: Sequence[Misconception],
+        properties: Sequence[Property],
+        reference: Backend,
+    ) -> None:
+        self._misconceptions = misconceptions
+        self._properties = properties
+        self._reference = reference
+        self._probes: dict[str, tuple[Request, ...]] = {}
+        self._answers: dict[tuple[str, int], Call | None] = {}
+
+    def of(self, function: str, backend: Backend) -> Misconception | None:
+        """The one misconception that behaves like the backend's ``function``, if there is exactly one."""
+        alive = [one for one in self._misconceptions if one.function == function]
+        for at, request in enumerate(self.probes(function)):
+            if not alive:
+                return None
+            given = _answer(backend, request)
+            alive = [one for one in alive if _alike(given, self._known(one, at, request))]
+        return alive[0] if len(alive) == 1 else None
+
+    def probes(self, function: str) -> tuple[Request, ...]:
+        """The calls that the function's properties make of the reference, without repetitions."""
+        if function not in self._probes:
+            found: dict[str, Request] = {}
+            own = [one for one in self._properties if one.function == function]
+            for one in own:
+                recorder = _Recorder(self._reference)
+                try:
+                    one.test(Learner(recorder))
+                except (Falsified, Halt):
+                    pass  # `assay prove` reports a property that fails the reference
+                for request in recorder.heard[: max(4, MAX_PROBES // len(own))]:
+                    key = f"{show_call(request)} {request.wrt} {request.output}"
+                    found.setdefault(key, request)
+            self._probes[function] = tuple(found.values())
+        return self._probes[function]
+
+    def _known(self, one: Misconception, at: int, request: Request) -> Call | None:
+        key = (one.name, at)
+        if key not in self._answers:
+            backend = Functions({one.function: one.implementation})
+            self._answers[key] = _answer(backend, request)
+        return self._answers[key]
+
+
+class _Recorder:
+    """Passes requests on and keeps them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.heard: list[Request] = []
+
+    def perform(self, request: Request) -> Any:
+        self.heard.append(request)
+        return self._backend.perform(request)
+
+
+def _answer(backend: Backend, request: Request) -> Call | None:
+    """What the backend makes of the request; None where it can't be judged."""
+    learner = Learner(backend)
+    try:
+        return learner.ask(request)
+    except Halt:
+        return None
+
+
+def _alike(one: Call | None, other: Call | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    a, b = one.reply, other.reply
+    if (a.raised is None) != (b.raised is None) or (a.unfit is None) != (b.unfit is None):
+        return False
+    if a.raised is not None and b.raised is not None and a.raised.kind != b.raised.kind:
+        return False
+    return (
+        a.changed == b.changed
+        and _same(a.value, b.value)
+        and _same(a.gradients, b.gradients)
+        and _same(
+            [(call.args, call.answer) for call in one.models],
+            [(call.args, call.answer) for call in other.models],
+        )
+    )
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal up to rounding; sequences of any type are alike, dtypes of tensors are not."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        if not (isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype):
+            return False
+        return a.shape == b.shape and bool(
+            torch.allclose(a.double(), b.double(), rtol=1e-5, atol=1e-11, equal_nan=True)
+        )
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.shape != b.shape or a.dtype.kind == "U" or b.dtype.kind == "U":
+            return a.shape == b.shape and a.tolist() == b.tolist()
+        return bool(np.allclose(a, b, rtol=1e-5, atol=1e-11, equal_nan=True))
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        missing = object()
+        return all(_same(x, y) for x, y in zip_longest(a, b, fillvalue=missing))
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return bool(np.isclose(a, b, rtol=1e-5, atol=1e-11, equal_nan=True))
+    return type(a) is type(b) and bool(a == b)

@@ -1,0 +1,174 @@
+"""From properties and a learner to verdicts: the one place where a property is run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from assay.course import Chapter
+from assay.diagnosis import Diagnosis
+from assay.learner import Backend, Call, CallFailed, Falsified, Halt, Learner
+from assay.properties import Property
+from assay.rendering import show, show_call
+from assay.result import Failure, FunctionResult, Result, Status
+from assay.scoring import points
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of running one property: it holds, it fails, or the function can't be judged."""
+
+    property: Property
+    failure: Failure | None = None
+    halt: Halt | None = None
+    raised: bool = False
+    exception: BaseException | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.failure is None and self.halt is None
+
+
+def judge(one: Property, learner: Learner) -> Verdict:
+    """Run one property against the learner's function.
+
+    Raises:
+        Exception: an error of the property's own; that is a bug of the course, not of the learner.
+    """
+    try:
+        one.test(learner)
+    except Halt as halt:
+        return Verdict(one, halt=halt, exception=halt.cause)
+    except Falsified as falsified:
+        return Verdict(
+            one,
+            failure=described(one, falsified, learner.calls),
+            raised=isinstance(falsified, CallFailed),
+            exception=_learners_own(falsified),
+        )
+    return Verdict(one)
+
+
+def described(one: Property, falsified: Falsified, calls: Sequence[Call]) -> Failure:
+    """The failure as a learner reads it, with the calls of the smallest example."""
+    lines = []
+    for call in calls:
+        if call.reply.raised is not None:
+            outcome = f"raised {call.reply.raised.kind}"
+        elif call.request.wrt:
+            gradients = call.reply.gradients
+            outcome = f"had the gradient {show(gradients[0] if len(gradients) == 1 else gradients)}"
+        else:
+            outcome = f"returned {show(call.reply.value)}"
+        lines.append(f"{show_call(call.request)} {outcome}")
+    if len(lines) > 4:
+        lines = [*lines[:3], f"… and {len(lines) - 3} more calls"]
+    if falsified.expected is not None:
+        lines.append(f"expected {show(falsified.expected)}")
+    raised = falsified.call.raised if isinstance(falsified, CallFailed) else None
+    return Failure(
+        property=one.name,
+        sentence=one.sentence,
+        reason=falsified.reason,
+        counterexample="\n".join(lines),
+        line=raised.line if raised is not None else None,
+        trace=raised.trace if raised is not None else "",
+    )
+
+
+def _learners_own(falsified: Falsified) -> BaseException | None:
+    raised = falsified.call.raised if isinstance(falsified, CallFailed) else None
+    return raised.exception if raised is not None else None
+
+
+def check(
+    function: str,
+    max_points: float,
+    properties: Sequence[Property],
+    learner: Learner,
+    diagnosis: Diagnosis | None = None,
+) -> FunctionResult:
+    """Judge one function by its properties, the core first.
+
+    While the core fails the others earn nothing and aren't run. After a second time-out or crash the
+    remaining ones count as failed.
+    """
+    started = time.perf_counter()
+    passed: list[str] = []
+    failures: list[Failure] = []
+    halted: list[Halt] = []
+    status = Status.PASSED
+    for one in sorted(properties, key=lambda one: one.role != "core"):
+        verdict = judge(one, learner)
+        if verdict.holds:
+            passed.append(one.name)
+            continue
+        if verdict.halt is not None:
+            halted.append(verdict.halt)
+            status = Status(verdict.halt.status)
+            if one.role == "core" or len(halted) > 1:
+                break
+            failures.append(Failure(one.name, one.sentence, verdict.halt.sentence))
+            continue
+        assert verdict.failure is not None
+        failures.append(verdict.failure)
+        if one.role == "core":
+            status = Status.ERROR if verdict.raised else Status.FAILED
+            break
+        if not halted:
+            status = Status.PARTLY
+    if halted and not failures and status in (Status.TIMED_OUT, Status.ERROR):
+        failures.append(Failure("", "", halted[0].sentence, line=halted[0].line))
+    if failures and diagnosis is not None and not halted:
+        known = diagnosis.of(function, learner.backend)
+        if known is not None:
+            failures = [replace(failure, misconception=known.sentence) for failure in failures]
+    return FunctionResult(
+        points=points(max_points, properties, passed),
+        max_points=max_points,
+        status=status,
+        failures=tuple(failures),
+        passed=tuple(passed),
+        seconds=time.perf_counter() - started,
+        note=halted[0].sentence if halted else "",
+    )
+
+
+def grade(
+    submission: str,
+    chapter: Chapter,
+    properties: Sequence[Property],
+    backend_for: Callable[[str], Backend],
+    diagnosis: Diagnosis | None = None,
+    functions: Sequence[str] = (),
+) -> Result:
+    """Grade one submission of a chapter.
+
+    Args:
+        submission: its name in the result.
+        chapter: what is asked.
+        properties: the hidden properties of the chapter.
+        backend_for: gives the backend for a function, by name.
+        diagnosis: names misconceptions; None leaves that out.
+        functions: only these; all of the chapter by default.
+    """
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    results = {}
+    for exercise in chapter.exercises:
+        if functions and exercise.function not in functions:
+            continue
+        own = [one for one in properties if one.function == exercise.function]
+        learner = Learner(backend_for(exercise.function))
+        results[exercise.function] = check(
+            exercise.function, exercise.points, own, learner, diagnosis
+        )
+    notes = dict.fromkeys(
+        one.note for one in results.values() if one.note and one.status is Status.ERROR
+    )
+    return Result(
+        submission, chapter.id, results, tuple(notes), seconds=time.perf_counter() - started
+    )
