@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from assay.source import CourseError, first_line, last_line
 
-__all__ = ["BEGIN", "END", "stub_source"]
+__all__ = ["BEGIN", "END", "marked", "stub_source"]
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
@@ -52,6 +52,17 @@ def stub_source(source: str, filename: str) -> str:
     stub = "\n".join(lines)
     _parsed(stub, filename)
     return stub
+
+
+def marked(source: str, filename: str) -> list[str]:
+    """What stands between the markers: the text of each region.
+
+    Raises:
+        CourseError: See `stub_source`.
+    """
+    lines = source.replace("\r\n", "\n").split("\n")
+    tokens = list(tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline))
+    return ["\n".join(lines[begin : end - 1]) for begin, end in _regions(tokens, filename)]
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def test_windows_line_ends_make_the_same_stub():
             "f.py:3: the region",
         ),
         (
-            "if 1:\n     ### BEGIN SOLUTION\n     a = 1\n    else:\n     ### END SOLUTION\n     a = 2",
+            "if 1:\n     ### BEGIN SOLUTION\n     a = 1\n    else: a = 2\n     ### END SOLUTION",
             "f.py:3: the region",
         ),
         (
