@@ -56,7 +56,7 @@ def test_an_unlikely_token_keeps_a_finite_log(learner):
 
 @worked("kl_divergence")
 def test_from_a_fair_coin_to_a_biased_one(learner):
-    """KL([1/2, 1/2] || [1/4, 3/4]) = log(2)/2 + log(2/3)/2 = 0.1438; the other way round, 0.1308."""
+    """KL([1/2, 1/2] || [1/4, 3/4]) = log(2)/2 + log(2/3)/2 = 0.1438; reversed, 0.1308."""
     fair, biased = np.array([0.5, 0.5]), np.array([0.25, 0.75])
     agree(learner.kl_divergence(fair, biased), 0.1438, digits=4)
     agree(learner.kl_divergence(biased, fair), 0.1308, digits=4)
