@@ -185,16 +185,13 @@ OFFSET = {"xycoords": "data", "textcoords": "offset points"}
 def main() -> None:
     """Print the tables, save the plot, and say what should be seen."""
     numbers = run()
-    cold = numbers.heated[0]
     print(f"{QUESTION}\n")
     columns = ("reward", "base", "cold", "filtered", "β = 2", "β = 0.5")
-    print(
-        f"{'answer':<26}" + "".join(f"{column:>9}" for column in columns).replace(" filt", "  filt")
-    )
+    print(f"{'answer':<26}" + "".join(f"{column:>9}" for column in columns))
     shown = zip(
         REWARD,
         numbers.base,
-        cold,
+        numbers.heated[0],
         numbers.filtered,
         numbers.tilted[BETAS.index(2.0)],
         numbers.tilted[BETAS.index(0.5)],
@@ -202,6 +199,8 @@ def main() -> None:
     )
     for answer, row in zip(CORPUS, shown, strict=True):
         print(f"{answer:<26}{row[0]:>9.0f}" + "".join(f"{p:>9.3f}" for p in row[1:]))
+    cold_at = numbers.temperatures[0]
+    print(f"(cold: temperature {cold_at:.1f}; filtered: the word {FORBIDDEN!r} forbidden)")
     print(
         f"\n{'β':<8}{'E[reward]':>12}{'KL':>10}{'objective':>12}{'β log Z':>12}{'best of 5000':>16}"
     )
