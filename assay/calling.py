@@ -7,6 +7,7 @@ replies with plain data.
 
 from __future__ import annotations
 
+import bdb
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ from assay.plain import Model, NotPlain, identical, own
 
 class Interrupt(BaseException):
     """Raised from outside into running learner code, which must not be taken for an error of its own."""
+
+
+#: Exceptions by which a user leaves a debugger that was opened inside learner code.
+QUITTING: list[type[BaseException]] = [bdb.BdbQuit]
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Reply:
         changed: positions or names of the arguments that the function changed in place; ``"model"`` for a
             list that a model had handed out.
         raised: the exception, if the function ended with one.
+        tracked: the result is a tensor that still carries a graph.
         unfit: why the result was refused as not plain data, a phrase such as "a Lazy, which is …".
     """
 
@@ -83,6 +89,7 @@ class Reply:
     gradients: tuple[Tensor | None, ...] = ()
     changed: tuple[int | str, ...] = ()
     raised: Raised | None = None
+    tracked: bool = False
     unfit: str | None = None
 
 
@@ -136,6 +143,8 @@ def perform(function: Callable[..., Any], request: Request) -> Reply:
     except (KeyboardInterrupt, Interrupt):
         raise
     except BaseException as exception:
+        if isinstance(exception, tuple(QUITTING)):
+            raise KeyboardInterrupt from exception
         return Reply(
             raised=_described(exception, function, any(h.raised(exception) for h in handles)),
             changed=_changed(given, kept, handles),
@@ -144,7 +153,8 @@ def perform(function: Callable[..., Any], request: Request) -> Reply:
         value = own(result)
     except NotPlain as refusal:
         return Reply(unfit=str(refusal), changed=_changed(given, kept, handles))
-    return Reply(value, gradients, _changed(given, kept, handles))
+    tracked = isinstance(result, Tensor) and result.requires_grad
+    return Reply(value, gradients, _changed(given, kept, handles), tracked=tracked)
 
 
 def _with_handles(value: Any, handles: list[_Handle]) -> Any:

@@ -41,7 +41,7 @@ class Diagnosis:
         properties: Sequence[Property],
         reference: Backend,
     ) -> None:
-        self._misconceptions = misconceptions
+        self.misconceptions = misconceptions
         self._properties = properties
         self._reference = reference
         self._probes: dict[str, tuple[Request, ...]] = {}
@@ -49,7 +49,7 @@ class Diagnosis:
 
     def of(self, function: str, backend: Backend) -> Misconception | None:
         """The one misconception that behaves like the backend's ``function``, if there is exactly one."""
-        alive = [one for one in self._misconceptions if one.function == function]
+        alive = [one for one in self.misconceptions if one.function == function]
         for at, request in enumerate(self.probes(function)):
             if not alive:
                 return None
@@ -113,6 +113,7 @@ def _alike(one: Call | None, other: Call | None) -> bool:
         return False
     return (
         a.changed == b.changed
+        and a.tracked == b.tracked
         and _same(a.value, b.value)
         and _same(a.gradients, b.gradients)
         and _same(

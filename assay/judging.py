@@ -93,6 +93,12 @@ def no_gradient(*gradients: Tensor | None) -> None:
         )
 
 
+def detached(call: Call) -> None:
+    """The result carries no graph."""
+    _ = call.value
+    require(not call.reply.tracked, "the result still requires a gradient: detach it")
+
+
 def untouched(call: Call) -> None:
     """The function left all its arguments, and every list that a model gave it, as they were."""
     _ = call.value
@@ -251,6 +257,7 @@ def _kind(value: Any) -> str:
 __all__ = [
     "Falsified",
     "agree",
+    "detached",
     "finite",
     "is_float",
     "keeps_dtype",

@@ -18,13 +18,13 @@ from torch import Tensor
 
 from assay.course import Chapter
 from assay.diagnosis import Diagnosis
-from assay.exploration import GRADING, seal, searching
+from assay.grader import grader_of
 from assay.grading import check
 from assay.inprocess import Folder, Functions
 from assay.learner import Halt, Learner
-from assay.misconceptions import load_misconceptions
-from assay.properties import load_properties, load_source
+from assay.properties import load_source
 from assay.result import FunctionResult
+from assay.source import CourseError
 
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
@@ -94,12 +94,11 @@ def variant(function: str) -> Callable[[Implementation], Implementation]:
 def prove(chapter: Chapter, functions: Sequence[str] = ()) -> Iterator[Finding]:
     """Judge every specimen of a chapter, function by function, with the settings of grading."""
     torch.set_num_threads(1)
-    seal()
-    with searching(GRADING):
-        properties = load_properties(sorted(chapter.grader_dir.glob("test_*.py")))
+    grader = grader_of(chapter)
+    properties, diagnosis = grader.properties, grader.diagnosis
+    if diagnosis is None:
+        raise CourseError(f"{chapter.id} has no solutions here to prove its graders with")
     reference = Folder(chapter.solution_dir, chapter)
-    misconceptions = load_misconceptions(chapter.grader_dir / "misconceptions.py")
-    diagnosis = Diagnosis(misconceptions, properties, reference)
     variants = _variants(chapter.root / "tests" / "variants" / f"{chapter.id}.py")
     for exercise in chapter.exercises:
         if functions and exercise.function not in functions:
@@ -110,7 +109,7 @@ def prove(chapter: Chapter, functions: Sequence[str] = ()) -> Iterator[Finding]:
             *(one for one in variants if one.function == exercise.function),
             *(
                 Specimen(one.function, "misconception", one.name, one.implementation, one.sentence)
-                for one in misconceptions
+                for one in diagnosis.misconceptions
                 if one.function == exercise.function
             ),
             *_trivialities(exercise.function, reference, diagnosis),

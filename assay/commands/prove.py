@@ -13,6 +13,9 @@ HELP = "prove the graders: right variants, misconceptions and trivialities again
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="all by default")
     parser.add_argument("-f", "--function", action="append", default=[], help="only this function")
+    parser.add_argument(
+        "--mutants", action="store_true", help="judge small wrong changes of the reference instead"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every specimen")
 
 
@@ -20,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
     from assay.prove import Finding, prove
 
     course = Course.find(args.course)
+    if args.mutants:
+        return _mutants(course, args)
     wrong: list[Finding] = []
     unnamed: list[Finding] = []
     total: Counter[str] = Counter()
@@ -56,6 +61,25 @@ def run(args: argparse.Namespace) -> int:
         f"{share:.0%} of the misconceptions named"
     )
     return 0 if not wrong and not misnamed and share >= 0.9 else 1
+
+
+def _mutants(course: Course, args: argparse.Namespace) -> int:
+    from assay.mutation import mutate
+
+    caught = total = equivalent = 0
+    for chapter in [course.chapter(id) for id in args.chapters] or course.chapters:
+        for outcome in mutate(chapter, tuple(args.function)):
+            if not outcome.caught and outcome.reason is not None:
+                equivalent += 1
+                continue
+            total += 1
+            caught += outcome.caught
+            if args.verbose or not outcome.caught:
+                word = "caught  " if outcome.caught else "SURVIVED"
+                print(f"{word} {outcome.mutant.function}: {outcome.mutant.change}")
+    share = caught / max(1, total)
+    print(f"{caught} of {total} mutants caught ({share:.1%}), {equivalent} known to be equivalent")
+    return 0 if share >= 0.95 else 1
 
 
 def _line(finding: object) -> str:

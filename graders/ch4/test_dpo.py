@@ -10,6 +10,7 @@ from torch import Tensor, tensor
 from assay.draws import batches, distributions, masks, numbers, sizes, tensors
 from assay.judging import (
     agree,
+    detached,
     finite,
     keeps_dtype,
     no_gradient,
@@ -512,6 +513,14 @@ def test_train_dpo_steps_with_adam(learner, lr):
 
 
 @extra("train_dpo")
+def test_train_dpo_has_the_usual_settings(learner):
+    """Without lr and steps, 500 steps at 1.0 are taken."""
+    args = f64(1.0, -1.0), *pairs_of((0, 1, 1))
+    agree(learner.train_dpo(*args, steps=1), f64(2.0, -2.0), atol=1e-4)
+    agree(learner.train_dpo(*args), learner.train_dpo(*args, beta=0.1, lr=1.0, steps=500))
+
+
+@extra("train_dpo")
 def test_train_dpo_uses_beta(learner):
     """A larger beta needs a smaller change of the gap for the same odds."""
     chosen, rejected = pairs_of((0, 1, 3), (1, 0, 1))
@@ -537,4 +546,5 @@ def test_train_dpo_returns_detached_float32(learner):
     """float32 logits give float32 logits, without a graph to the reference."""
     args = tensor([0.5, -0.25]), *pairs_of((0, 1, 1))
     keeps_dtype(learner.train_dpo(*args, steps=2), torch.float32)
+    detached(learner.attempt("train_dpo", *args, steps=2))
     no_gradient(learner.gradient("train_dpo", *args, steps=2, wrt=0))
