@@ -277,19 +277,21 @@ def main() -> None:
         f"""
 What you should see ({file.name} shows it, too):
 - The smaller beta is, the better the policy does on the proxy. The true reward
-  rises at first, peaks early, and ends below the base policy's 0: the policy has
-  found answers that are too long, too sure or too flattering. That is Goodhart's law.
+  rises at first, peaks early, and ends below the base policy's 0: the policy
+  has found answers that are too long, too sure or too flattering. That is
+  Goodhart's law.
 - A KL penalty near the peak's beta keeps what was gained, but can't add to it.
-- Best of n is fooled as well. It goes by rank, so that an absurdly high proxy pulls
-  no harder than a high one, and it gains more on the way. The formula for its KL is
-  never below the count, and a curve with two numbers shows where to stop.
+- Best of n is fooled as well. It goes by rank, so that an absurdly high proxy
+  pulls no harder than a high one, and it gains more on the way. The formula for
+  its KL is never below the count, and a curve with two numbers shows where to
+  stop.
 - Handling length closes one hole of three. Dividing by it also punishes long
   answers that are good; the line takes out no more than length explains.
-- The average of an ensemble has the blind spots that all members share. Caution,
-  by the worst opinion or a price on disagreement, is what helps.
-- What cures the reward model itself is labels in the right place: on exploits that
-  were hunted down, or on what the policy does now. As many labels on ordinary
-  answers leave it open to fraud."""
+- The average of an ensemble has the blind spots that all members share.
+  Caution, by the worst opinion or a price on disagreement, is what helps.
+- What cures the reward model itself is labels in the right place: on exploits
+  that were hunted down, or on what the policy does now. As many labels on
+  ordinary answers leave it open to fraud."""
     )
 
 
