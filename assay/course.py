@@ -100,6 +100,21 @@ class Chapter:
         """
         return _find(self.exercises, function, f"{self.id} has no exercise")
 
+    def located_in(self, folder: Path) -> "Chapter":
+        """The same chapter with each exercise's ``file`` and ``line`` looked up in that folder."""
+        sources = _Sources(self)
+        return replace(
+            self,
+            exercises=tuple(
+                replace(
+                    exercise,
+                    file=folder / f"{exercise.module}.py",
+                    line=sources.line(exercise.function, folder / f"{exercise.module}.py"),
+                )
+                for exercise in self.exercises
+            ),
+        )
+
 
 @dataclass(frozen=True)
 class Course:
@@ -229,7 +244,7 @@ def _read_exercise(sources: "_Sources", toml: Path, number: int, entry: dict[str
         docstring=ast.get_docstring(node) or "",
         signature=signature(node),
         file=chapter.stub_dir / f"{module}.py",
-        line=sources.line(function, module),
+        line=sources.line(function, chapter.stub_dir / f"{module}.py"),
     )
 
 
@@ -254,9 +269,9 @@ class _Sources:
                 return node
         return None
 
-    def line(self, function: str, module: str) -> int:
+    def line(self, function: str, file: Path) -> int:
         try:
-            node = self._definition(self.chapter.stub_dir / f"{module}.py", function)
+            node = self._definition(file, function)
         except CourseError:
             return 1
         return node.lineno if node else 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from hypothesis import settings
 
+import assay
 from assay.course import Chapter
 from assay.diagnosis import Diagnosis
 from assay.exploration import GRADING, seal, searching
@@ -22,6 +26,25 @@ class Grader:
     chapter: Chapter
     properties: tuple[Property, ...]
     diagnosis: Diagnosis | None
+
+    @property
+    def version(self) -> str:
+        """Everything that a verdict may depend on besides the submission."""
+        packages = " ".join(f"{name} {version(name)}" for name in ("hypothesis", "numpy", "torch"))
+        return (
+            f"assay {assay.__version__} python {platform.python_version()} {packages} "
+            f"{self.chapter.id} {self._course_hash}"
+        )
+
+    @property
+    def _course_hash(self) -> str:
+        """A hash of the chapter's properties, misconceptions, solutions and points."""
+        chapter, digest = self.chapter, hashlib.sha256()
+        toml = chapter.text_dir / "chapter.toml"
+        folders = (chapter.grader_dir, chapter.solution_dir)
+        for file in [toml, *(file for folder in folders for file in sorted(folder.glob("*.py")))]:
+            digest.update(f"{file.parent.name}/{file.name}\0".encode() + file.read_bytes() + b"\0")
+        return digest.hexdigest()[:16]
 
 
 def grader_of(chapter: Chapter, search: settings = GRADING) -> Grader:

@@ -62,6 +62,24 @@ def as_text(lines: Iterable[Text], *, color: bool, width: int) -> str:
     return out.getvalue()
 
 
+def show(
+    terminal: Console, result: Result, chapter: Chapter, *, points: bool = True, every: bool = False
+) -> None:
+    """Print a result whole: failures, score, next step."""
+    for line in failures(result, chapter, width=terminal.width, every=every):
+        terminal.print(line, soft_wrap=True)
+    for line in score(result, chapter, points=points):
+        terminal.print(line, soft_wrap=True)
+    terminal.print(f"  next: {next_step(result, chapter)}", soft_wrap=True)
+
+
+def excerpt(text: str, lines: int = 10) -> str:
+    """The last lines of what a learner's code printed, safe for a terminal."""
+    printed = _printable(text).rstrip().split("\n")
+    left_out = [f"{INDENT}… {len(printed) - lines} lines"] if len(printed) > lines else []
+    return "\n".join(left_out + [f"{INDENT}{line[:200]}" for line in printed[-lines:]])
+
+
 def failures(
     result: Result, chapter: Chapter, *, width: int = 80, every: bool = False
 ) -> Iterator[Text]:
@@ -100,8 +118,9 @@ def _failure(failure: Failure, width: int) -> Iterator[Text]:
     yield from _wrapped(failure.reason, width, "red", hanging="  ")
     if failure.misconception:
         yield from _wrapped(f"Perhaps: {failure.misconception}", width, "yellow", hanging="  ")
-    for line in failure.trace.rstrip().split("\n")[-2:] if failure.trace else ():
-        yield Text(f"{INDENT}{line.strip()}"[:width], "dim")
+    trace = [line for line in failure.trace.rstrip().split("\n") if line.strip(" ^~")]
+    if trace:
+        yield Text(f"{INDENT}  > {trace[-1].strip()}"[:width], "dim")
 
 
 def score(result: Result, chapter: Chapter, *, points: bool = True) -> Iterator[Text]:

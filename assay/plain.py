@@ -50,6 +50,8 @@ def _own(value: Any, depth: int, budget: list[int], models: bool) -> Any:
         return _own_tensor(value, budget)
     if kind is np.ndarray:
         return _own_array(value, budget)
+    if kind is np.str_:  # what np.unique makes of texts
+        return _own(value.item(), depth, budget, models)
     if kind.__module__ == "numpy" and isinstance(value, (np.bool_, np.integer, np.floating)):
         _spend(budget, 1)
         return value.item()

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -44,6 +44,10 @@ class Property:
     test: Callable[[Learner], None]
     file: Path
     line: int
+
+    def as_core(self) -> Property:
+        """The same test as a core property: a visible example, where there is nothing else to judge by."""
+        return replace(self, role="core")
 
 
 def core(function: str, weight: int | None = None) -> Callable[[Test], Test]:

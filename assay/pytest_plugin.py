@@ -94,7 +94,8 @@ class Face:
         self._learners: dict[str, Learner] = {}
         self._diagnoses: dict[str, Diagnosis | None] = {}
         self._misconception: dict[str, str | None] = {}
-        self._blocked: dict[str, str] = {}
+        self._halted: dict[str, str] = {}
+        self._waiting: set[str] = set()
         self._seen: list[dict[str, Any]] = []
         settings.register_profile("assay", exploring(course.root / ".assay" / "examples"))
         settings.load_profile("assay")
@@ -110,16 +111,16 @@ class Face:
             from assay.learner import Learner
 
             torch.set_num_threads(1)
-            chapter = self.course.chapter(chapter_id)
-            chosen = self.config.option.submission
-            if chosen is None:
-                folder = chapter.stub_dir
-            else:
-                folder = Path(os.path.abspath(self.config.invocation_params.dir / chosen))
-                nested = folder / chapter_id
-                folder = nested if nested.is_dir() else folder
-            self._learners[chapter_id] = Learner(Folder(folder, chapter))
+            folder = self._folder(chapter_id)
+            self._learners[chapter_id] = Learner(Folder(folder, self.course.chapter(chapter_id)))
         return self._learners[chapter_id]
+
+    def _folder(self, chapter_id: str) -> Path:
+        chosen = self.config.option.submission
+        if chosen is None:
+            return self.course.chapter(chapter_id).stub_dir
+        folder = Path(os.path.abspath(self.config.invocation_params.dir / chosen))
+        return folder / chapter_id if (folder / chapter_id).is_dir() else folder
 
     # --- collecting: function by function, examples first, then the core, then the rest ----------------------
 
@@ -144,8 +145,12 @@ class Face:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         one = _property(item)
-        if one is not None and one.function in self._blocked and one.role != "core":
-            pytest.skip(self._blocked[one.function])
+        if one is None:
+            return
+        if one.function in self._halted:
+            pytest.skip(self._halted[one.function])
+        if one.function in self._waiting and one.role == "extra":
+            pytest.skip("waits until the core of the function is right")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -161,13 +166,13 @@ class Face:
         error = call.excinfo.value if call.excinfo is not None else None
         if isinstance(error, Halt):
             story |= {"status": error.status, "note": error.sentence, "line": error.line}
-            self._blocked[one.function] = error.sentence
+            self._halted[one.function] = error.sentence
             report.longrepr = f"{one.function}: {error.sentence}"
         elif isinstance(error, Falsified):
             story |= self._failure(one, item, error)
             report.longrepr = _as_longrepr(story)
             if one.role == "core":
-                self._blocked[one.function] = "waits until the core of the function is right"
+                self._waiting.add(one.function)
         elif report.failed:
             return report
         story["outcome"] = report.outcome
@@ -254,6 +259,7 @@ class Face:
         quiet = self.config.option.verbose < 0
         for tally in results(self.course, self._seen):
             chapter = self.course.chapter(tally.result.chapter)
+            chapter = chapter.located_in(self._folder(chapter.id))
             lines = list(
                 panel.failures(
                     tally.result, chapter, width=width, every=self.config.option.verbose > 0

@@ -4,6 +4,7 @@ What goes in is named here, and all else stays out: an instructor's own answers,
 notes lie in the same folders. The exercises are made anew from the solutions.
 """
 
+import ast
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from assay.course import Chapter
 from assay.markers import marked
 from assay.saving import write_whole
-from assay.source import CourseError, place
+from assay.source import CourseError, parse, place
 from assay.stubs import pristine
 
 __all__ = ["leaks", "release"]
@@ -131,10 +132,27 @@ def _chapter_contents(chapter: Chapter) -> Iterator[tuple[str, bytes]]:
         yield f"exercises/{chapter.id}/{module}.py", stub
         # A second copy, for `assay reset`, where the solution is not at hand.
         yield f"chapters/{chapter.id}/stubs/{module}.py", stub
-    for name in (*(f"test_{module}.py" for module in chapter.modules), "lab.py"):
-        file = chapter.stub_dir / name
-        if file.exists():
-            yield f"exercises/{chapter.id}/{name}", file.read_bytes()
+    for file in _given(chapter):
+        yield file.relative_to(chapter.root).as_posix(), file.read_bytes()
+
+
+def _given(chapter: Chapter) -> list[Path]:
+    """The visible examples and the lab, and what these import from beside them."""
+    given: list[Path] = []
+    waiting = ["lab", *(f"test_{module}" for module in chapter.modules)]
+    while waiting:
+        file = chapter.stub_dir / f"{waiting.pop()}.py"
+        tree = parse(file, chapter.root)
+        if tree is None or file in given or file.stem in chapter.modules:
+            continue
+        given.append(file)
+        for node in ast.walk(tree):
+            match node:
+                case ast.Import(names=names):
+                    waiting += [alias.name for alias in names]
+                case ast.ImportFrom(module=str(name), level=0):
+                    waiting.append(name)
+    return given
 
 
 def _files(folder: Path) -> list[Path]:
@@ -150,7 +168,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _readme(chapters: Sequence[Chapter]) -> str:
-    rows = [f"- `exercises/{c.id}` **{c.title}** {c.summary}" for c in chapters]
+    rows = [f"- `exercises/{c.id}`: **{c.title}.** {c.summary}" for c in chapters]
     return README.format(first=chapters[0].id, chapters="\n".join(rows))
 
 

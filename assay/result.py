@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Any
-
-import assay
 
 
 class Status(StrEnum):
@@ -128,10 +124,3 @@ def as_json(result: Result) -> dict[str, Any]:
         "grader": result.grader,
         "seconds": round(result.seconds, 4),
     }
-
-
-def grader_version(course_hash: str) -> str:
-    """Everything that a verdict may depend on besides the submission."""
-    packages = " ".join(f"{name} {version(name)}" for name in ("hypothesis", "numpy", "torch"))
-    python = platform.python_version()
-    return f"assay {assay.__version__} python {python} {packages} course {course_hash}"

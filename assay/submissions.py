@@ -1,0 +1,47 @@
+"""What was handed in: finding the submissions under a path."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.course import Chapter
+from assay.source import CourseError
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One hand-in: its name, and the folder that holds its modules."""
+
+    name: str
+    folder: Path
+
+    @property
+    def content_hash(self) -> str:
+        """A hash of the Python files that are graded."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.glob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+
+def submissions(paths: Sequence[Path], chapter: Chapter) -> Iterator[Submission]:
+    """The submissions under the paths: folders of modules, or folders of such folders.
+
+    Raises:
+        CourseError: a path doesn't exist, or nothing under it looks like a submission.
+    """
+    modules = [f"{module}.py" for module in chapter.modules]
+    for path in paths:
+        if not path.is_dir():
+            raise CourseError(f"{path} is not a folder")
+        if any((path / module).is_file() for module in modules):
+            yield Submission(path.resolve().name, path)
+            continue
+        inner = sorted(folder for folder in path.iterdir() if folder.is_dir())
+        found = [one for one in inner if any((one / module).is_file() for module in modules)]
+        if not found:
+            raise CourseError(f"nothing to grade in {path}: no {' or '.join(modules)} there")
+        yield from (Submission(folder.name, folder) for folder in found)
