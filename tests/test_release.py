@@ -25,7 +25,8 @@ def texts(bundle):
 def test_the_bundle_has_what_a_student_needs_and_nothing_else(arith, tmp_path):
     write_stubs(arith.chapters)
     root = arith.root
-    (root / "exercises/ch1/lab.py").write_text("print('a lab')\n")
+    (root / "exercises/ch1/lab.py").write_text("import sys\nfrom toy import box\n")
+    (root / "exercises/ch1/toy.py").write_text("from arith import add\n\nbox = 1\n")
     for own in (
         "exercises/ch1/notes.py",
         "exercises/ch1/arith.py.saved-2026-01-01T00-00-00",
@@ -49,6 +50,7 @@ def test_the_bundle_has_what_a_student_needs_and_nothing_else(arith, tmp_path):
         "exercises/ch1/arith.py",
         "exercises/ch1/lab.py",
         "exercises/ch1/test_arith.py",
+        "exercises/ch1/toy.py",
     ]
     assert "Numbers, added and averaged." in (tmp_path / "out/README.md").read_text()
 

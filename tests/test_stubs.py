@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from assay.cli import main
 from assay.course import Course, CourseError
 from assay.markers import stub_source
 from assay.saving import save_beside, write_whole
@@ -321,6 +322,32 @@ def test_students_without_solutions_reset_to_the_shipped_stub(stubbed):
     shipped.unlink()
     with pytest.raises(CourseError, match=r"^solutions/ch1/arith.py: missing"):
         reset(fresh.chapter("ch1"))
+
+
+# The commands.
+
+
+def test_the_commands_say_what_became_of_each_file(arith, capsys):
+    def assay(*words):
+        status = main(["--course", str(arith.root), *words])
+        return status, capsys.readouterr().out
+
+    assert assay("stubs", "--check") == (1, "exercises/ch1/arith.py is missing\n")
+    assert assay("stubs") == (0, "exercises/ch1/arith.py written\n")
+    assert assay("stubs", "--check") == (0, "")
+    assert assay("reset", "ch1", "add") == (0, "exercises/ch1/arith.py has nothing to reset\n")
+    learner_file(arith).write_text("def add(a, c):\n    return a + c\n")
+    assert assay("stubs", "ch1")[1].startswith("exercises/ch1/arith.py kept, since there is work")
+    assert assay("stubs", "--check")[1].startswith("exercises/ch1/arith.py: add is out of step")
+    status, said = assay("reset", "ch1")
+    (saved,) = saved_copies(arith)
+    assert status == 0
+    assert said == f"exercises/ch1/arith.py is back to the start; your work is in {saved.name}\n"
+
+
+def test_a_wrong_name_is_one_sentence_and_status_2(arith, capsys):
+    assert main(["--course", str(arith.root), "reset", "ch1", "ad"]) == 2
+    assert capsys.readouterr().err == "assay: ch1 has no exercise 'ad'; did you mean add?\n"
 
 
 # Saving.
