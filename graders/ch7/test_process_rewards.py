@@ -77,10 +77,10 @@ def test_step_labels_names_the_bad_argument(learner, bad):
 
 @st.composite
 def flawed_scores(draw):
-    """Scores of which at least one lies below the threshold, and none at it."""
+    """A right step, perhaps more, then a wrong one, then anything; no score at the threshold."""
     threshold = draw(st.sampled_from([0.3, 0.5625, 0.7]))
     good, bad = numbers(math.ceil(threshold * 8) / 8, 1), numbers(0, math.floor(threshold * 8) / 8)
-    before = draw(st.lists(good, max_size=3))
+    before = draw(st.lists(good, min_size=1, max_size=3))
     after = draw(st.lists(numbers(0, 1), max_size=3))
     return [*before, draw(bad), *after], threshold
 
@@ -327,7 +327,7 @@ def test_the_score_of_a_single_step(learner, method, score):
 @example(CHAIN)
 def test_product_is_strictest_and_mean_most_forgiving(learner, scores):
     """For scores in [0, 1]: product <= min <= mean."""
-    product, least, mean = (
+    least, product, mean = (
         float(learner.aggregate_step_scores(scores, method)) for method in METHODS[:3]
     )
     require(product <= least + 1e-9, "the product is above the minimum", returned=product)
@@ -381,11 +381,11 @@ LABELS = st.sampled_from([0.0, 1.0, 0.25, 0.75])
 
 @st.composite
 def labelled_steps(draw):
-    """Logits, labels and a mask of one shape (B, S)."""
+    """Logits, labels and a mask of one shape (B, S); no logit is 0, the kink of max(x, 0)."""
     shape = draw(sizes(1, 3)), draw(sizes(1, 4))
     count = shape[0] * shape[1]
     y = draw(st.lists(LABELS, min_size=count, max_size=count))
-    return draw(tensors(*shape)), f64(*y).view(shape), draw(masks(*shape, at_least=1))
+    return draw(tensors(*shape)) + 0.0625, f64(*y).view(shape), draw(masks(*shape, at_least=1))
 
 
 def softplus(x: float) -> float:
@@ -507,7 +507,7 @@ def test_prm_loss_treats_right_and_wrong_alike(learner, steps):
 @extra("prm_loss")
 def test_prm_loss_rests_where_the_model_is_calibrated(learner):
     """At a soft label y the gradient vanishes exactly where sigma(x) = y."""
-    labels = f64(0.25, 0.5, 0.75)[None]
+    labels = f64(0.25, 0.875, 0.75)[None]
     logits = torch.log(labels / (1 - labels))
     gradient = learner.gradient("prm_loss", logits, labels, torch.ones(1, 3).bool(), wrt=0)
     agree(gradient, torch.zeros(1, 3, dtype=torch.float64), atol=1e-12)

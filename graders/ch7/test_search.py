@@ -1,5 +1,6 @@
 """What is true of search with a reward model. Models are tables, so that one can follow by hand."""
 
+import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -78,11 +79,20 @@ def test_best_of_n_scores_each_candidate_once(learner, scores):
 @extra("best_of_n")
 def test_best_of_n_takes_candidates_of_any_kind(learner):
     """Candidates need not be texts: dicts, lists, an empty text and a zero can win as well."""
-    drafts = [{"text": "no"}, {"text": "yes"}, {"text": "aye"}]
-    agree(learner.best_of_n(drafts, lambda draft: len(draft["text"])), {"text": "yes"})
+
+    def length(draft):
+        return len(draft["text"])
+
+    def brevity(text):
+        return -len(text)
+
+    agree(
+        learner.best_of_n([{"text": "no"}, {"text": "yes"}, {"text": "aye"}], length),
+        {"text": "yes"},
+    )
     agree(learner.best_of_n([[3], [1, 2], [2, 1]], len), [1, 2])
-    agree(learner.best_of_n(["long", "", "short"], lambda text: -len(text)), "")
-    agree(learner.best_of_n([2, 0, 1], lambda number: -number), 0)
+    agree(learner.best_of_n(["long", "", "short"], brevity), "")
+    agree(learner.best_of_n([2, 0, 1], lookup({0: 0.5, 1: 0.25, 2: 0.125})), 0)
 
 
 @extra("best_of_n")
@@ -198,6 +208,12 @@ def test_answers_may_be_numbers(learner):
     """Answers may be numbers, 0 and negative ones among them; it is the answer that comes back."""
     agree(learner.weighted_majority_vote([0, 3, 0], [0.5, 0.75, 0.5]), 0)
     agree(learner.weighted_majority_vote([3, -1, -1], [0.75, 0.5, 0.5]), -1)
+
+
+@extra("weighted_majority_vote")
+def test_weights_may_come_as_an_array(learner):
+    """The weights may be an array as well as a list."""
+    agree(learner.weighted_majority_vote(["9", "4", "4"], np.array([0.5, 0.25, 0.5])), "4")
 
 
 UNEQUAL = st.sampled_from([(["9", "4"], [0.5]), (["9"], [0.5, 0.25]), (["9"], []), ([], [0.5])])

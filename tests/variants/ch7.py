@@ -195,6 +195,18 @@ def with_exact_sums(answers, weights):
     return seen[totals.index(max(totals))]
 
 
+@variant("weighted_majority_vote")
+def with_unique(answers, weights):
+    if len(answers) != len(weights):
+        raise ValueError("answers: one weight each, please")
+    if len(answers) == 0:
+        raise ValueError("answers: none")
+    values, first, inverse = np.unique(answers, return_index=True, return_inverse=True)
+    totals = np.bincount(inverse, weights=weights)
+    order = np.argsort(first)
+    return values[order][np.argmax(totals[order])]
+
+
 @variant("step_beam_search")
 def with_ranked_triples(start, expand, score, beam_width, max_steps):
     if beam_width <= 0:
