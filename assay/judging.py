@@ -110,9 +110,10 @@ def untouched(call: Call) -> None:
         raise Falsified(f"{call.function} changed its input in place ({names}); work on a copy")
 
 
-def rejects(call: Call, *, naming: str | None = None) -> None:
+def rejects(call: Call, *, naming: str | tuple[str, ...] | None = None) -> None:
     """The call raises ValueError on purpose; with ``naming``, the message names that argument.
 
+    Of several names in a tuple (arguments that don't belong together) one is enough.
     An error that NumPy or the math module raises by accident doesn't count.
     """
     raised = call.raised
@@ -132,11 +133,17 @@ def rejects(call: Call, *, naming: str | None = None) -> None:
             + (f": {raised.message}" if raised.message else "")
         )
     if naming is not None:
-        words = r"[\s_]*".join(map(re.escape, naming.split("_")))
-        if not re.search(rf"(?<![a-z]){words}(?![a-z])", raised.message, re.IGNORECASE):
+        names = (naming,) if isinstance(naming, str) else naming
+        if not any(_names(raised.message, name) for name in names):
+            wanted = " or ".join(map(repr, names))
             raise Falsified(
-                f"the message of the ValueError should name {naming!r}; it reads {raised.message!r}"
+                f"the message of the ValueError should name {wanted}; it reads {raised.message!r}"
             )
+
+
+def _names(message: str, argument: str) -> bool:
+    words = r"[\s_]*".join(map(re.escape, argument.split("_")))
+    return re.search(rf"(?<![a-z]){words}(?![a-z])", message, re.IGNORECASE) is not None
 
 
 def passes_through(call: Call) -> None:
