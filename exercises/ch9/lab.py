@@ -226,6 +226,7 @@ def plot(numbers: Numbers, file: Path) -> None:
     right.set_yticks(place, GROUPS)
     right.invert_yaxis()
     right.legend(frameon=False, loc="lower left")
+    right.locator_params(axis="x", nbins=5, steps=[1, 5, 10])
     right.xaxis.set_major_formatter("{x:.0%}")
     right.set(xlabel="accuracy", title=f"Inside the student with alpha {LOOKED_INTO}")
 

@@ -12,7 +12,8 @@ def performance_gap_recovered(weak: float, weak_to_strong: float, strong: float)
 
     0 means that the student is no better than its supervisor, 1 that the weak labels cost it
     nothing. The value is not clipped: it is negative for a student worse than its supervisor and
-    above 1 for one better than the ceiling.
+    above 1 for one better than the ceiling. A measure where less is better, such as a loss, works
+    as it is: both differences change their sign.
 
     Args:
         weak: performance of the weak supervisor, for example its accuracy.
@@ -23,7 +24,7 @@ def performance_gap_recovered(weak: float, weak_to_strong: float, strong: float)
         The share, a float.
 
     Raises:
-        ValueError: if `weak` and `strong` are equal: there is no gap to recover.
+        ValueError: if `weak` and `strong` are exactly equal: there is no gap to recover.
 
     Example:
         >>> round(performance_gap_recovered(weak=0.60, weak_to_strong=0.72, strong=0.90), 4)

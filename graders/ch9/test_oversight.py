@@ -30,13 +30,13 @@ def judge(question, transcript):
     return f"{question} {len(transcript)} turns: {' / '.join(text for _, text in transcript)}"
 
 
-def debated(rounds):
+def debated(rounds, question=QUESTION):
     """The debate of pro and con, turn by turn."""
     transcript = []
     for turn in range(2 * rounds):
-        text = (pro, con)[turn % 2](QUESTION, transcript)
+        text = (pro, con)[turn % 2](question, transcript)
         transcript = [*transcript, (turn % 2, text)]
-    return judge(QUESTION, transcript), transcript
+    return judge(question, transcript), transcript
 
 
 @core("debate")
@@ -61,8 +61,8 @@ def test_debate_lets_everybody_hear_all_that_was_said(learner):
 def test_debate_keeps_its_record(learner):
     """Debaters and judge get copies: whatever they do to theirs, the record stays what was said."""
     careless = [Model(pro, careless=True), Model(con, careless=True)]
-    answer = learner.debate(QUESTION, careless, Model(judge, careless=True), 2)
-    agree(answer, debated(2))
+    answer = learner.debate("Is it safe?", careless, Model(judge, careless=True), 2)
+    agree(answer, debated(2, "Is it safe?"))
 
 
 @extra("debate")
@@ -82,16 +82,6 @@ def test_debate_records_silence(learner):
 
     answer = learner.debate(QUESTION, [silent, silent], judge, 2)
     transcript = [(0, ""), (1, ""), (0, ""), (1, "")]
-    agree(answer, (judge(QUESTION, transcript), transcript))
-
-
-@extra("debate")
-def test_debate_against_oneself(learner):
-    """One model may take both sides: the turns still count as debater 0 and debater 1."""
-    transcript = []
-    for turn in range(4):
-        transcript = [*transcript, (turn % 2, pro(QUESTION, transcript))]
-    answer = learner.debate(QUESTION, [pro, pro], judge, 2)
     agree(answer, (judge(QUESTION, transcript), transcript))
 
 
@@ -174,10 +164,10 @@ def test_recursive_oversight_combines_the_results_of_the_parts(learner, task, ma
 @extra("recursive_oversight", weight=2)
 @given(st.integers(0, 3))
 def test_recursive_oversight_stops_at_max_depth(learner, max_depth):
-    """The root has depth 0, and a task without end is cut where its depth is max_depth."""
+    """The root has depth 0, and a task that could be split further is solved at max_depth."""
 
     def onwards(depth):
-        return [depth + 1]
+        return [depth + 1] if depth < 6 else []
 
     def solved(depth):
         return f"solved at {depth}"

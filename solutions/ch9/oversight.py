@@ -143,7 +143,7 @@ def market_prices(shares: np.ndarray, liquidity: float) -> np.ndarray:
     share bought moves the prices.
 
     Args:
-        shares: (n,) array with n >= 1: shares sold so far of each outcome; any real numbers.
+        shares: (n,) array with n >= 1: shares sold so far of each outcome, ints or floats.
         liquidity: b > 0.
 
     Returns:
@@ -179,7 +179,7 @@ def market_cost(shares: np.ndarray, trade: np.ndarray, liquidity: float) -> floa
     1e-12 * max(1, largest input), for shares and trades up to ±1e4 * liquidity.
 
     Args:
-        shares: (n,) array with n >= 1: shares sold so far of each outcome.
+        shares: (n,) array with n >= 1: shares sold so far of each outcome, ints or floats.
         trade: (n,) array: shares bought now of each outcome, negative where sold back.
         liquidity: b > 0.
 
