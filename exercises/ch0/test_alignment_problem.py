@@ -90,7 +90,7 @@ def test_one_mean_for_each_row(learner):
 @worked("aligned_distribution")
 def test_the_tilt_of_two_answers(learner):
     """0.8 · exp(0) to 0.2 · exp(1 / 0.5), rescaled to sum to 1: 0.3512 and 0.6488."""
-    tilted = learner.aligned_distribution(BASE, REWARD, beta=0.5)
+    tilted = learner.aligned_distribution(BASE, REWARD, 0.5)
     agree(tilted, np.array([0.3512, 0.6488]), digits=4)
 
 
@@ -98,7 +98,7 @@ def test_the_tilt_of_two_answers(learner):
 def test_reward_cannot_create_an_answer(learner):
     """The second answer has the largest reward by far, and base 0: it stays at 0."""
     tilted = learner.aligned_distribution(
-        np.array([0.5, 0.0, 0.5]), np.array([1.0, 900.0, 1.0]), beta=0.1
+        np.array([0.5, 0.0, 0.5]), np.array([1.0, 900.0, 1.0]), 0.1
     )
     agree(tilted, np.array([0.5, 0.0, 0.5]))
 
@@ -106,24 +106,24 @@ def test_reward_cannot_create_an_answer(learner):
 @worked("aligned_distribution")
 def test_a_beta_of_zero_is_refused(learner):
     """Beta 0 would divide by zero: a ValueError."""
-    rejects(learner.attempt("aligned_distribution", BASE, REWARD, beta=0.0))
+    rejects(learner.attempt("aligned_distribution", BASE, REWARD, 0.0))
 
 
 @worked("alignment_objective")
 def test_staying_at_the_base_is_free(learner):
     """The base itself pays no price: its objective is its expected reward, 0.2."""
-    agree(learner.alignment_objective(BASE, BASE, REWARD, beta=0.5), 0.2)
+    agree(learner.alignment_objective(BASE, BASE, REWARD, 0.5), 0.2)
 
 
 @worked("alignment_objective")
 def test_the_even_mix_pays_for_its_distance(learner):
     """[1/2, 1/2] earns 0.5 and has moved by 0.2231 nats: 0.5 - 0.5 · 0.2231 = 0.3884."""
     even = np.array([0.5, 0.5])
-    agree(learner.alignment_objective(even, BASE, REWARD, beta=0.5), 0.3884, digits=4)
+    agree(learner.alignment_objective(even, BASE, REWARD, 0.5), 0.3884, digits=4)
 
 
 @worked("alignment_objective")
 def test_the_optimum_is_worth_beta_log_z(learner):
     """At the tilt (7 decimals of it) the objective is 0.5 · log(0.8 + 0.2 · e²) = 0.4116."""
     tilted = np.array([0.3512143, 0.6487857])
-    agree(learner.alignment_objective(tilted, BASE, REWARD, beta=0.5), 0.4116, digits=4)
+    agree(learner.alignment_objective(tilted, BASE, REWARD, 0.5), 0.4116, digits=4)

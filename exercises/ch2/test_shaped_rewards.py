@@ -13,7 +13,7 @@ REF_LOGPROBS = tensor([[-2.0, -1.5, -9.0]])
 def test_fees_along_the_way_and_the_score_at_the_end(learner):
     """Fees 0.1 and 0.05 on two tokens, the score 2 with the second, nothing on padding."""
     rewards = learner.kl_shaped_rewards(
-        tensor([2.0]), LOGPROBS, REF_LOGPROBS, tensor([[1, 1, 0]]), beta=0.1
+        tensor([2.0]), LOGPROBS, REF_LOGPROBS, tensor([[1, 1, 0]]), 0.1
     )
     agree(rewards, tensor([[-0.1, 1.95, 0.0]]))
 
@@ -22,7 +22,7 @@ def test_fees_along_the_way_and_the_score_at_the_end(learner):
 def test_the_prompt_earns_nothing(learner):
     """Position 0 is prompt: the response is position 1 alone, and it gets fee and score."""
     rewards = learner.kl_shaped_rewards(
-        tensor([2.0]), LOGPROBS, REF_LOGPROBS, tensor([[0, 1, 0]]), beta=0.1
+        tensor([2.0]), LOGPROBS, REF_LOGPROBS, tensor([[0, 1, 0]]), 0.1
     )
     agree(rewards, tensor([[0.0, 1.95, 0.0]]))
 
@@ -36,6 +36,6 @@ def test_a_score_needs_a_response(learner):
         LOGPROBS,
         REF_LOGPROBS,
         tensor([[0, 0, 0]]),
-        beta=0.1,
+        0.1,
     )
     rejects(call)
