@@ -18,7 +18,8 @@ def step_labels(first_error: int | None, n_steps: int) -> np.ndarray:
         label[t] = 0   for t >= first_error
 
     Args:
-        first_error: index of the first wrong step, counted from 0; None when every step is right.
+        first_error: index of the first wrong step, counted from 0; None when every step is right
+            (a number here, not the function `first_error` below, which finds it).
         n_steps: number of steps in the chain.
 
     Returns:
@@ -173,9 +174,9 @@ def prm_loss(step_logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     """Train a process reward model: cross-entropy between its step scores and the step labels.
 
     The model says sigma(x) for the probability that a step is right, x being its logit, and y is
-    the label. The loss is the mean over all masked-in steps of the batch (not row by row):
+    the label. The loss is one mean over all steps of the batch that count, not row by row:
 
-        loss = mean over mask of  - y * log sigma(x) - (1 - y) * log sigma(-x)
+        loss = mean over the steps that count of  - y * log sigma(x) - (1 - y) * log sigma(-x)
 
     Chains differ in length, and often only the steps up to the first error are labelled: the mask
     marks the steps that count.
@@ -189,7 +190,7 @@ def prm_loss(step_logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
 
     Returns:
         Scalar tensor of shape () in the dtype of `step_logits`; 0 (still part of the graph) when
-        the mask is empty. Masked-out logits get a gradient of exactly 0.
+        no step counts. A logit where the mask is 0 gets a gradient of exactly 0.
 
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 7.0]])
