@@ -1,8 +1,8 @@
 """One call of a learner's function, on the learner's side of the wall.
 
-The same code runs in the grader's process (in-process) and in the sandboxed worker (isolated): it hands
-over copies of the arguments, runs the function, runs backward where gradients are asked for, and
-replies with plain data.
+The same code runs in the grader's process (in-process) and in the sandboxed worker (isolated): it
+hands over copies of the arguments, runs the function, runs backward where gradients are asked for,
+and replies with plain data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from assay.plain import Model, NotPlain, identical, own
 
 
 class Interrupt(BaseException):
-    """Raised from outside into running learner code, which must not be taken for an error of its own."""
+    """Raised from outside into running learner code, which must not be taken for an error of its
+    own.
+    """
 
 
 #: Exceptions by which a user leaves a debugger that was opened inside learner code.
@@ -36,7 +38,8 @@ class Request:
         function: the name of the exercise.
         args, kwargs: plain data, and the grader's models.
         wrt: positions or names of the tensor arguments to differentiate by.
-        cotangent: weights of the result's entries in the sum that is differentiated; ones by default.
+        cotangent: weights of the result's entries in the sum that is differentiated; ones by
+        default.
         output: which item of a tuple result to differentiate, where the result is a tuple.
     """
 
@@ -78,7 +81,8 @@ class Reply:
     Attributes:
         value: the result as plain data.
         gradients: one per entry of ``wrt``; None where no gradient reaches that argument.
-        changed: positions or names of the arguments that the function changed in place; ``"model"`` for a
+        changed: positions or names of the arguments that the function changed in place;
+        ``"model"`` for a
             list that a model had handed out.
         raised: the exception, if the function ended with one.
         tracked: the result is a tensor that still carries a graph.
@@ -172,7 +176,9 @@ def _holds_handle(value: Any) -> bool:
     return type(value) is _Handle
 
 
-def _changed(given: dict[Any, Any], kept: dict[Any, Any], handles: list[_Handle]) -> tuple[Any, ...]:
+def _changed(
+    given: dict[Any, Any], kept: dict[Any, Any], handles: list[_Handle]
+) -> tuple[Any, ...]:
     changed = [key for key in kept if not identical(_detached(given[key]), kept[key])]
     if any(handle.spoiled() for handle in handles):
         changed.append("model")

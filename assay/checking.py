@@ -1,4 +1,6 @@
-"""Checking one's own work in this process: visible examples, and the hidden properties where they are."""
+"""Checking one's own work in this process: visible examples, and the hidden properties where they
+are.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from assay.result import Result
 
 @dataclass(frozen=True)
 class Checked:
-    """A result, whether hidden properties were there to judge by, and what the learner's code printed."""
+    """A result, whether hidden properties were there to judge by, and what the learner's code
+    printed.
+    """
 
     result: Result
     hidden: bool
@@ -57,5 +61,7 @@ def check_chapter(
     backend = Folder(folder or chapter.stub_dir, chapter)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = grade("", chapter, grader.properties, lambda _: backend, grader.diagnosis, functions)
+        result = grade(
+            "", chapter, grader.properties, lambda _: backend, grader.diagnosis, functions
+        )
     return Checked(result, chapter.grader_dir.is_dir(), printed.getvalue())

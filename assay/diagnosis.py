@@ -1,12 +1,14 @@
 """Naming the misunderstanding: which known wrong version does a learner's function behave like?
 
-The inputs are those on which the hidden properties call the reference. Where exactly one known wrong version
-gives the learner's answer on every one of them (values, gradients, errors, calls of models, changed
-arguments), that is the diagnosis; otherwise there is none, for a wrong name is worse than no name.
+The inputs are those on which the hidden properties call the reference. Where exactly one known
+wrong version gives the learner's answer on every one of them (values, gradients, errors, calls of
+models, changed arguments), that is the diagnosis; otherwise there is none, for a wrong name is
+worse than no name.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
@@ -48,7 +50,9 @@ class Diagnosis:
         self._answers: dict[tuple[str, int], Call | None] = {}
 
     def of(self, function: str, backend: Backend) -> Misconception | None:
-        """The one misconception that behaves like the backend's ``function``, if there is exactly one."""
+        """The one misconception that behaves like the backend's ``function``, if there is exactly
+        one.
+        """
         alive = [one for one in self.misconceptions if one.function == function]
         for at, request in enumerate(self.probes(function)):
             if not alive:
@@ -64,10 +68,9 @@ class Diagnosis:
             own = [one for one in self._properties if one.function == function]
             for one in own:
                 recorder = _Recorder(self._reference)
-                try:
+                # `assay prove` reports a property that fails the reference
+                with contextlib.suppress(Falsified, Halt):
                     one.test(Learner(recorder))
-                except (Falsified, Halt):
-                    pass  # `assay prove` reports a property that fails the reference
                 for request in recorder.heard[: max(4, MAX_PROBES // len(own))]:
                     key = f"{show_call(request)} {request.wrt} {request.output}"
                     found.setdefault(key, request)
@@ -133,7 +136,7 @@ def _same(a: Any, b: Any) -> bool:
         )
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.shape != b.shape or a.dtype.kind == "U" or b.dtype.kind == "U":
-            return a.shape == b.shape and a.tolist() == b.tolist()
+            return bool(a.shape == b.shape and a.tolist() == b.tolist())
         return bool(np.allclose(a, b, rtol=1e-5, atol=1e-11, equal_nan=True))
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         missing = object()

@@ -1,7 +1,8 @@
 """Inputs for properties: hypothesis strategies whose values are easy on a learner's eye.
 
 Numbers are multiples of 1/8, which float32 and float64 hold exactly, so that a counterexample reads
-``tensor([0.5, -1.25])`` and can be checked by hand. Everything is float64 unless a property converts it.
+``tensor([0.5, -1.25])`` and can be checked by hand. Everything is float64 unless a property
+converts it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def arrays(draw: Any, *shape: Any, low: float = -3.0, high: float = 3.0) -> np.n
     sizes_ = tuple(draw(n) if isinstance(n, SearchStrategy) else n for n in shape)
     count = int(np.prod(sizes_)) if sizes_ else 1
     entries = draw(st.lists(numbers(low, high), min_size=count, max_size=count))
-    return np.array(entries, dtype=np.float64).reshape(sizes_)
+    array: np.ndarray = np.array(entries, dtype=np.float64).reshape(sizes_)
+    return array
 
 
 def tensors(*shape: Any, low: float = -3.0, high: float = 3.0) -> SearchStrategy[Tensor]:
@@ -69,4 +71,6 @@ def distributions(draw: Any, size: Any, *, zeros: bool = False) -> np.ndarray:
     counts = draw(st.lists(st.integers(least, 8), min_size=count, max_size=count))
     if sum(counts) == 0:
         counts[0] = 1
-    return np.array(counts, dtype=np.float64) / sum(counts)
+    weights: np.ndarray = np.array(counts, dtype=np.float64)
+    weights /= weights.sum()
+    return weights

@@ -9,11 +9,16 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 #: Few, telling examples: properties name their boundary cases, the random ones guard the rest.
 EXAMPLES = 12
 
-_QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.differing_executors]
+_QUIET = [
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.too_slow,
+    HealthCheck.differing_executors,
+]
 
 GRADING = settings(
     max_examples=EXAMPLES,
@@ -54,9 +59,10 @@ def searching(profile: settings) -> Iterator[None]:
 def seal() -> None:
     """Stop Hypothesis from harvesting constants out of modules, the learner's among them.
 
-    Otherwise a submission would have a say in its own test inputs. ``derandomize`` doesn't prevent that; there
-    is no public switch, so this replaces the function that collects them (a test watches that it works).
+    Otherwise a submission would have a say in its own test inputs. ``derandomize`` doesn't prevent
+    that; there is no public switch, so this replaces the function that collects them (a test
+    watches that it works).
     """
-    nothing = providers.Constants()
+    nothing = Constants()
     providers._get_local_constants = lambda: nothing
     providers.CONSTANTS_CACHE.cache.clear()

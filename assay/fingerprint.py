@@ -1,4 +1,6 @@
-"""What a function's verdict depends on in its source: itself, what it uses, and everything that isn't an exercise."""
+"""What a function's verdict depends on in its source: itself, what it uses, and everything that
+isn't an exercise.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +63,4 @@ def _reachable(name: str, own: dict[str, ast.FunctionDef], everywhere: set[str])
 
 
 def _names(nodes: list[ast.stmt] | list[ast.FunctionDef]) -> set[str]:
-    return {
-        inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)
-    }
+    return {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}

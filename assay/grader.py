@@ -21,7 +21,9 @@ from assay.source import CourseError
 
 @dataclass(frozen=True)
 class Grader:
-    """The properties of one chapter, loaded for one way of searching, and its diagnosis where there is one."""
+    """The properties of one chapter, loaded for one way of searching, and its diagnosis where
+    there is one.
+    """
 
     chapter: Chapter
     properties: tuple[Property, ...]

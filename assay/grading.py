@@ -21,7 +21,7 @@ from assay.scoring import points
 class Verdict:
     """What came of running one property: it holds, it fails, or the function can't be judged."""
 
-    property: Property
+    judged: Property
     failure: Failure | None = None
     halt: Halt | None = None
     raised: bool = False
@@ -93,8 +93,8 @@ def check(
 ) -> FunctionResult:
     """Judge one function by its properties, the core first.
 
-    While the core fails the others earn nothing and aren't run. After a second time-out or crash the
-    remaining ones count as failed.
+    While the core fails the others earn nothing and aren't run. After a second time-out or crash
+    the remaining ones count as failed.
     """
     started = time.perf_counter()
     passed: list[str] = []

@@ -32,7 +32,9 @@ class OutOfTime(Interrupt):
 class Functions:
     """A backend made of functions at hand, such as a reference or a misconception."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]], limit: float = CALL_LIMIT) -> None:
+    def __init__(
+        self, functions: Mapping[str, Callable[..., Any]], limit: float = CALL_LIMIT
+    ) -> None:
         self.functions = functions
         self.limit = limit
 
@@ -43,7 +45,8 @@ class Functions:
 
 
 class Folder:
-    """A backend that imports the modules of one submission from its folder when they are first needed.
+    """A backend that imports the modules of one submission from its folder when they are first
+    needed.
 
     Args:
         folder: where the learner's modules are; they may import each other.
@@ -151,10 +154,12 @@ def _limited(function: Callable[..., Any], request: Request, limit: float) -> Re
 def _time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime in the block after so many CPU seconds, again and again if it is swallowed.
 
-    Waiting for input (a breakpoint) costs no CPU time. Only the main thread gets signals; the watchdog
-    stands behind both.
+    Waiting for input (a breakpoint) costs no CPU time. Only the main thread gets signals; the
+    watchdog stands behind both.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
         with _watchdog.watching(seconds):
             yield
         return
@@ -173,7 +178,8 @@ def _out_of_time(signum: int, frame: FrameType | None) -> None:
 
 
 class Watchdog:
-    """The last resort against code that swallows the time limit, or waits for ever: it ends the process.
+    """The last resort against code that swallows the time limit, or waits for ever: it ends the
+    process.
 
     Attributes:
         last_words: what to do before the process ends, such as printing the panel.

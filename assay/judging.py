@@ -1,6 +1,7 @@
 """How a property judges an answer: comparisons and tolerances, all of them the grader's own.
 
-Every function raises :class:`~assay.learner.Falsified` with a sentence for the learner, or returns None.
+Every function raises :class:`~assay.learner.Falsified` with a sentence for the learner, or returns
+None.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ def agree(
     atol: float | None = None,
     because: str = "",
 ) -> None:
-    """The answer is ``expected``: in kind, in shape, and in value within the tolerance of its dtype.
+    """The answer is ``expected``: in kind, in shape, and in value within the tolerance of its
+    dtype.
 
-    Where a tensor is expected only a tensor will do; where an array is, a list of numbers is as good; lists
-    and tuples are equally good; texts, whole numbers and booleans must be equal. ``inf`` agrees
-    with ``inf`` alone, and ``nan`` with ``nan`` alone.
+    Where a tensor is expected only a tensor will do; where an array is, a list of numbers is as
+    good; lists and tuples are equally good; texts, whole numbers and booleans must be equal.
+    ``inf`` agrees with ``inf`` alone, and ``nan`` with ``nan`` alone.
 
     Args:
         actual: what the learner's function returned.
@@ -184,15 +186,15 @@ def _difference(actual: Any, expected: Any, limits: tuple[Any, ...]) -> str | No
             actual = actual.item()
         if isinstance(actual, bool) or not isinstance(actual, (int, float)):
             return f"the result should be a number; it is {_kind(actual)}"
-        as_tensors = (torch.tensor(x, dtype=torch.float64) for x in (float(actual), expected))
-        return _numbers(*as_tensors, limits)
+        one, other = (torch.tensor(x, dtype=torch.float64) for x in (float(actual), expected))
+        return _numbers(one, other, limits)
     if isinstance(expected, (list, tuple)):
         if not isinstance(actual, (list, tuple)):
             return f"the result should be a {type(expected).__name__}; it is {_kind(actual)}"
         if len(actual) != len(expected):
             return f"the result should have {len(expected)} items; it has {len(actual)}"
-        for at, (one, other) in enumerate(zip(actual, expected, strict=True)):
-            problem = _difference(one, other, limits)
+        for at, (mine, due) in enumerate(zip(actual, expected, strict=True)):
+            problem = _difference(mine, due, limits)
             if problem is not None:
                 return f"item {at}: {problem}"
         return None
@@ -274,4 +276,3 @@ __all__ = [
     "require",
     "untouched",
 ]
-

@@ -1,8 +1,8 @@
 """The learner, as a hidden property sees one.
 
 A property never imports the code under test: it calls ``learner.dpo_loss(...)`` or asks
-``learner.gradient("dpo_loss", ...)`` and judges the answers. Where that code lives, in this process or in a
-sandboxed one, is the business of the :class:`Backend` behind it.
+``learner.gradient("dpo_loss", ...)`` and judges the answers. Where that code lives, in this
+process or in a sandboxed one, is the business of the :class:`Backend` behind it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class CallFailed(Falsified):
 
 
 class Halt(BaseException):
-    """The function can't be judged any further. Not an ``Exception``: no search for a smaller input.
+    """The function can't be judged any further. Not an ``Exception``: no search for a smaller
+    input.
 
     Attributes:
         status: the status of the function, as in results.
@@ -50,7 +51,11 @@ class Halt(BaseException):
     """
 
     def __init__(
-        self, status: str, sentence: str, line: int | None = None, cause: BaseException | None = None
+        self,
+        status: str,
+        sentence: str,
+        line: int | None = None,
+        cause: BaseException | None = None,
     ) -> None:
         super().__init__(sentence)
         self.status = status
@@ -66,14 +71,17 @@ class Backend(Protocol):
         """Answer one request.
 
         Raises:
-            Halt: the function is missing, can't be imported, ran out of time or took its process down.
+            Halt: the function is missing, can't be imported, ran out of time or took its process
+            down.
         """
         ...
 
 
 @dataclass(frozen=True)
 class ModelCall:
-    """One call that the learner's function made of a model: which model, with what, what it answered."""
+    """One call that the learner's function made of a model: which model, with what, what it
+    answered.
+    """
 
     model: str
     args: tuple[Any, ...]
@@ -114,7 +122,8 @@ class Call:
 
 @dataclass
 class Learner:
-    """What properties talk to. ``learner.f(...)`` calls the exercise ``f`` with copies of the arguments.
+    """What properties talk to. ``learner.f(...)`` calls the exercise ``f`` with copies of the
+    arguments.
 
     Attributes:
         backend: where the code runs.
@@ -147,17 +156,19 @@ class Learner:
         output: int | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Gradient of the function's result by the tensor arguments ``wrt`` (positions or keyword names).
+        """Gradient of the function's result by the tensor arguments ``wrt`` (positions or keyword
+        names).
 
         A result with several entries is summed, weighted by ``cotangent`` (ones by default); of a
         tuple result the item ``output`` is taken.
 
         Returns:
-            The gradient, or a tuple of them where ``wrt`` is a tuple. None where no gradient reaches the
-            argument.
+            The gradient, or a tuple of them where ``wrt`` is a tuple. None where no gradient
+            reaches the argument.
         """
         several = isinstance(wrt, tuple)
-        request = Request(function, args, kwargs, wrt if several else (wrt,), cotangent, output)
+        by = wrt if isinstance(wrt, tuple) else (wrt,)
+        request = Request(function, args, kwargs, by, cotangent, output)
         call = self.ask(request)
         _ = call.value
         return call.reply.gradients if several else call.reply.gradients[0]
@@ -179,9 +190,7 @@ class Learner:
         raised = reply.raised
         if raised is not None and raised.kind == "NotImplementedError":
             if request.function not in self._begun:
-                raise Halt(
-                    "not_started", "not started yet", raised.line, raised.exception
-                )
+                raise Halt("not_started", "not started yet", raised.line, raised.exception)
         else:
             self._begun.add(request.function)
         self.calls.append(call)
@@ -189,7 +198,9 @@ class Learner:
 
 
 def _overheard(value: Any, label: str, heard: list[ModelCall]) -> Any:
-    """``value`` with each model in it wrapped so that its calls are written down, on the grader's side."""
+    """``value`` with each model in it wrapped so that its calls are written down, on the grader's
+    side.
+    """
     if type(value) in (list, tuple):
         return type(value)(
             _overheard(item, f"{label}[{at}]", heard) for at, item in enumerate(value)

@@ -43,7 +43,9 @@ def misconception(function: str, sentence: str) -> Callable[[Implementation], Im
 
 
 def load_misconceptions(file: Path) -> tuple[Misconception, ...]:
-    """The misconceptions of a chapter's file, in the order of the source; none if there is no file."""
+    """The misconceptions of a chapter's file, in the order of the source; none if there is no
+    file.
+    """
     if not file.exists():
         return ()
     module = load_source(file, f"assay_course.{file.parent.name}.misconceptions")

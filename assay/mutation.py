@@ -1,7 +1,8 @@
 """Small wrong changes to the reference, to find what the hidden properties would not notice.
 
-Tools that mutate whole packages start a test run per mutant, or patch modules on disk; a reference function is some ten lines,
-so the mutants are made here from its syntax tree and judged in this process.
+Tools that mutate whole packages start a test run per mutant, or patch modules on disk; a reference
+function is some ten lines, so the mutants are made here from its syntax tree and judged in this
+process.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Whether a mutant was noticed; ``reason`` says why one that wasn't is equivalent, if it is declared so."""
+    """Whether a mutant was noticed; ``reason`` says why one that wasn't is equivalent, if it is
+    declared so.
+    """
 
     mutant: Mutant
     caught: bool
@@ -223,7 +226,9 @@ def _other_calls(node: ast.Call) -> Iterator[ast.AST]:
         if called.attr in _NAMES:
             other = ast.Attribute(called.value, _NAMES[called.attr], called.ctx)
             yield ast.Call(other, node.args, node.keywords)
-        if not (isinstance(called.value, ast.Name) and called.value.id in ("torch", "np", "F", "math")):
+        if not (
+            isinstance(called.value, ast.Name) and called.value.id in ("torch", "np", "F", "math")
+        ):
             yield called.value
         elif len(node.args) == 1:
             yield node.args[0]

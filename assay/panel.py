@@ -31,7 +31,9 @@ INDENT = "    "
 
 
 def console(*, color: bool | None = None, width: int | None = None) -> Console:
-    """A console for this terminal; NO_COLOR and pipes are respected, 80 columns where there is no terminal."""
+    """A console for this terminal; NO_COLOR and pipes are respected, 80 columns where there is no
+    terminal.
+    """
     plain = color is False
     return Console(
         width=width,
@@ -83,7 +85,9 @@ def excerpt(text: str, lines: int = 10) -> str:
 def failures(
     result: Result, chapter: Chapter, *, width: int = 80, every: bool = False
 ) -> Iterator[Text]:
-    """What is wrong with each function that was started: the first failure in full, the others by sentence."""
+    """What is wrong with each function that was started: the first failure in full, the others by
+    sentence.
+    """
     for note in result.notes:
         yield Text()
         yield from _wrapped(f"! {note}", width, "bold red", hanging="  ")
@@ -124,14 +128,20 @@ def _failure(failure: Failure, width: int) -> Iterator[Text]:
 
 
 def score(result: Result, chapter: Chapter, *, points: bool = True) -> Iterator[Text]:
-    """A line per function and the total; without ``points`` only whether the visible examples hold."""
+    """A line per function and the total; without ``points`` only whether the visible examples
+    hold.
+    """
     yield Text()
     yield Text(f"{chapter.id}  {chapter.title}", "bold")
     longest = max((len(name) for name in result.functions), default=0)
     for name, function in result.functions.items():
         sign, style, word = SIGNS[function.status]
         earned = f"{function.points:g}/{function.max_points:g}".rjust(9) if points else ""
-        line = Text(f"  {sign} ", style) + Text(name.ljust(longest)) + Text(f" {earned}  {word}", style)
+        line = (
+            Text(f"  {sign} ", style)
+            + Text(name.ljust(longest))
+            + Text(f" {earned}  {word}", style)
+        )
         if points and function.status is Status.PARTLY:
             held, total = len(function.passed), len(function.passed) + len(function.failures)
             line += Text(f": {held} of {total} properties hold", style)
@@ -139,7 +149,9 @@ def score(result: Result, chapter: Chapter, *, points: bool = True) -> Iterator[
     if points:
         yield Text(f"  score {result.score:g} of {result.max_score:g}", "bold")
     else:
-        yield Text("  These are the visible examples; the hidden properties earn the points.", "dim")
+        yield Text(
+            "  These are the visible examples; the hidden properties earn the points.", "dim"
+        )
 
 
 def next_step(result: Result, chapter: Chapter) -> str:

@@ -1,8 +1,8 @@
 """Plain data: the only values that pass between a grader and a learner.
 
 Numbers, strings, lists, tuples, dicts, arrays and tensors, by their exact type. An object with an
-``__eq__`` of its own, a lazy object or a tensor subclass could answer a comparison itself; here it is
-refused before anything is compared.
+``__eq__`` of its own, a lazy object or a tensor subclass could answer a comparison itself; here it
+is refused before anything is compared.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class NotPlain(Exception):
 def own(value: Any, *, models: bool = False) -> Any:
     """Return a deep copy of ``value`` that shares no memory with it and has exact types.
 
-    NumPy scalars become Python numbers, a ``torch.nn.Parameter`` becomes the tensor it holds, and tensors
-    are detached from their graph.
+    NumPy scalars become Python numbers, a ``torch.nn.Parameter`` becomes the tensor it holds, and
+    tensors are detached from their graph.
 
     Args:
         value: what a learner's function returned, or what it is about to be called with.
@@ -125,7 +125,7 @@ def identical(a: Any, b: Any) -> bool:
         same_form = a.dtype == b.dtype and a.shape == b.shape
         return same_form and torch.equal(_bits(a), _bits(b))
     if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(identical, a, b))
     if isinstance(a, dict):

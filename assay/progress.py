@@ -1,14 +1,13 @@
 """Where a learner stands: the last verdict on each chapter, and how deep the hints have gone.
 
-Kept in ``.assay/progress.json`` of the course. A verdict is remembered with a hash of the files that it was given on, so
-that only what has changed is checked again.
+Kept in ``.assay/progress.json`` of the course. A verdict is remembered with a hash of the files
+that it was given on, so that only what has changed is checked again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,7 +29,9 @@ class Progress:
         """The verdict on the chapter as it stands; checks what has changed since the last time."""
         if untouched(chapter):
             functions = {
-                one.function: FunctionResult(0.0, one.points, Status.NOT_STARTED, note="not started yet")
+                one.function: FunctionResult(
+                    0.0, one.points, Status.NOT_STARTED, note="not started yet"
+                )
                 for one in chapter.exercises
             }
             return Result("", chapter.id, functions)
@@ -56,7 +57,9 @@ class Progress:
         self._write()
 
     def next_hint(self, function: str) -> int:
-        """The level of the hint to show now, counted from 0: one deeper each time, then the last again."""
+        """The level of the hint to show now, counted from 0: one deeper each time, then the last
+        again.
+        """
         hints = self.course.exercise(function).hints
         level = min(self._data["hints"].get(function, 0), len(hints) - 1)
         self._data["hints"][function] = level + 1
@@ -100,5 +103,3 @@ def untouched(chapter: Chapter) -> bool:
         and file.read_text(encoding="utf-8") == pristine(chapter, module)
         for module in chapter.modules
     )
-
-

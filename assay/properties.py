@@ -1,7 +1,8 @@
-"""Hidden properties and visible examples: how a test says which function it judges, and how much it weighs.
+"""Hidden properties and visible examples: how a test says which function it judges, and how much
+it weighs.
 
-A property is a plain pytest test that takes ``learner``. Its first docstring line is the sentence that a learner
-reads when it is false.
+A property is a plain pytest test that takes ``learner``. Its first docstring line is the sentence
+that a learner reads when it is false.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Property:
         function: the exercise that it judges.
         name: name of the test.
         sentence: the fact about the function that it states.
-        role: ``"core"`` gates the score, ``"extra"`` earns partial credit, ``"worked"`` is a visible
+        role: ``"core"`` gates the score, ``"extra"`` earns partial credit, ``"worked"`` is a
+        visible
             example and earns nothing.
         weight: its share; None for the default (see :mod:`assay.scoring`).
         test: the test itself, called with a learner.
@@ -46,7 +48,9 @@ class Property:
     line: int
 
     def as_core(self) -> Property:
-        """The same test as a core property: a visible example, where there is nothing else to judge by."""
+        """The same test as a core property: a visible example, where there is nothing else to
+        judge by.
+        """
         return replace(self, role="core")
 
 
@@ -74,7 +78,7 @@ def _mark(function: str, role: str, weight: int | None) -> Callable[[Test], Test
         else:
             marked = _one_example(test)
         raw = inspect.unwrap(inner.inner_test if inner is not None else test)
-        sentence = (inspect.getdoc(raw) or "").split("\n", 1)[0].strip()
+        sentence = " ".join((inspect.getdoc(raw) or "").split("\n\n", 1)[0].split())
         marked.assay_property = Property(  # type: ignore[attr-defined]
             function,
             raw.__name__,
@@ -91,7 +95,9 @@ def _mark(function: str, role: str, weight: int | None) -> Callable[[Test], Test
 
 
 def _one_example(test: Any) -> Any:
-    """Forget the calls of the last example when the next one starts, so that a counterexample stands alone."""
+    """Forget the calls of the last example when the next one starts, so that a counterexample
+    stands alone.
+    """
 
     @functools.wraps(test)
     def example(*args: Any, **kwargs: Any) -> Any:
@@ -112,7 +118,8 @@ def property_of(test: object) -> Property | None:
 def load_properties(files: Sequence[Path]) -> tuple[Property, ...]:
     """Execute test files afresh and return their properties in the order of the source.
 
-    Hypothesis reads its settings while a file is executed: load the profile first (:mod:`assay.exploration`).
+    Hypothesis reads its settings while a file is executed: load the profile first
+    (:mod:`assay.exploration`).
     """
     properties: list[Property] = []
     for file in files:

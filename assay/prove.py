@@ -1,7 +1,8 @@
 """The author's proof that the hidden properties separate right from wrong.
 
-Right versions in other styles must earn full marks and get no diagnosis; every misconception must be caught, and be
-named; trivialities (constants, zeros, the first argument, one memorised answer) must earn nothing.
+Right versions in other styles must earn full marks and get no diagnosis; every misconception must
+be caught, and be named; trivialities (constants, zeros, the first argument, one memorised answer)
+must earn nothing.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Finding:
 
     @property
     def as_it_should_be(self) -> bool:
-        """Full marks for a right version, a failure for a misconception, 0 points for a triviality."""
+        """Full marks for a right version, a failure for a misconception, 0 points for a
+        triviality.
+        """
         full = self.result.points == self.result.max_points
         if self.specimen.kind == "variant":
             return full and self.result.status == "passed"
@@ -105,7 +108,9 @@ def prove(chapter: Chapter, functions: Sequence[str] = ()) -> Iterator[Finding]:
             continue
         own = [one for one in properties if one.function == exercise.function]
         specimens = [
-            Specimen(exercise.function, "variant", "the reference", reference.function(exercise.function)),
+            Specimen(
+                exercise.function, "variant", "the reference", reference.function(exercise.function)
+            ),
             *(one for one in variants if one.function == exercise.function),
             *(
                 Specimen(one.function, "misconception", one.name, one.implementation, one.sentence)
@@ -126,7 +131,6 @@ def _variants(file: Path) -> list[Specimen]:
     module = load_source(file, f"assay_course.variants.{file.stem}")
     found = (getattr(value, "assay_variant", None) for value in vars(module).values())
     return [one for one in found if isinstance(one, Specimen)]
-
 
 
 def _trivialities(function: str, reference: Folder, diagnosis: Diagnosis) -> Iterator[Specimen]:

@@ -1,12 +1,12 @@
-"""The pytest face: ``pytest exercises/ch4`` runs the visible examples, and the hidden properties where they are.
+"""The pytest face: ``pytest exercises/ch4`` runs the visible examples, and the hidden properties
+where they are.
 
-The plugin sleeps unless pytest is pointed at a course's ``exercises`` or ``graders``; nothing heavy is imported
-before that.
+The plugin sleeps unless pytest is pointed at a course's ``exercises`` or ``graders``; nothing
+heavy is imported before that.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,12 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _course_of(config: pytest.Config) -> tuple[Course | None, list[Path]]:
-    """The course that the arguments point into, and those of them that lie in its exercises whole."""
+    """The course that the arguments point into, and those of them that lie in its exercises
+    whole.
+    """
     whole: list[Path] = []
     found: Course | None = None
     for arg in config.args:
         name, _, test = str(arg).partition("::")
-        path = Path(os.path.abspath(config.invocation_params.dir / name))
+        path = (config.invocation_params.dir / name).resolve()
         if not {"exercises", "graders"} & {path.name, *(parent.name for parent in path.parents)}:
             continue
         from assay.course import Course
@@ -85,8 +87,10 @@ class Face:
     """One run of pytest over a course: who is judged, what came of it, and how that is shown."""
 
     def __init__(self, config: pytest.Config, course: Course) -> None:
+        from hypothesis import settings
+
         from assay import calling
-        from assay.exploration import exploring, settings
+        from assay.exploration import exploring
         from assay.inprocess import watchdog
 
         self.config = config
@@ -119,10 +123,11 @@ class Face:
         chosen = self.config.option.submission
         if chosen is None:
             return self.course.chapter(chapter_id).stub_dir
-        folder = Path(os.path.abspath(self.config.invocation_params.dir / chosen))
+        folder: Path = (self.config.invocation_params.dir / chosen).resolve()
         return folder / chapter_id if (folder / chapter_id).is_dir() else folder
 
-    # --- collecting: function by function, examples first, then the core, then the rest ----------------------
+    # --- collecting: function by function, examples first, then the core, then the rest
+    # ----------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -140,7 +145,8 @@ class Face:
     def _chapter(self, item: pytest.Item) -> Chapter:
         return self.course.chapter(item.path.parent.name)
 
-    # --- running -----------------------------------------------------------------------------------------
+    # --- running
+    # -----------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
@@ -176,11 +182,13 @@ class Face:
         elif report.failed:
             return report
         story["outcome"] = report.outcome
-        report.assay = story
+        report.assay = story  # type: ignore[attr-defined]
         return report
 
     def _story(self, one: Property, item: pytest.Item) -> dict[str, Any]:
-        """What the final panel needs to know of a test, as plain data: it may come from another process."""
+        """What the final panel needs to know of a test, as plain data: it may come from another
+        process.
+        """
         from assay.properties import property_of
         from assay.scoring import weights
 
@@ -233,7 +241,8 @@ class Face:
         if isinstance(inner, BaseException):
             call.excinfo = pytest.ExceptionInfo.from_exception(inner)
 
-    # --- showing -----------------------------------------------------------------------------------------
+    # --- showing
+    # -----------------------------------------------------------------------------------------
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, Any] | None:
         story = getattr(report, "assay", None)
@@ -251,6 +260,8 @@ class Face:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if hasattr(self.config, "workerinput"):
             return
+        from rich.text import Text
+
         from assay import panel
         from assay.tally import results
 
@@ -269,7 +280,7 @@ class Face:
                 lines += panel.score(tally.result, chapter, points=tally.complete)
             else:
                 lines += [list(panel.score(tally.result, chapter))[-1]]
-            lines += [panel.Text(f"  next: {panel.next_step(tally.result, chapter)}")]
+            lines += [Text(f"  next: {panel.next_step(tally.result, chapter)}")]
             terminalreporter.write(panel.as_text(lines, color=color, width=width))
 
     def _last_words(self) -> None:

@@ -1,4 +1,6 @@
-"""The typed result of grading one submission. Every report is rendered from it, and JSON is its written form."""
+"""The typed result of grading one submission. Every report is rendered from it, and JSON is its
+written form.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Failure:
         sentence: the fact that is false of the learner's function.
         reason: what is wrong with the answer, in a phrase.
         counterexample: the smallest input found, with the answer and what was expected.
-        misconception: the sentence for the author of a known wrong version that behaves alike; None where
+        misconception: the sentence for the author of a known wrong version that behaves alike;
+        None where
             there is not exactly one.
         line: line of the learner's file to look at, where that is known.
         trace: the learner's part of a traceback, where the function raised.
@@ -64,7 +67,8 @@ class Result:
         submission: name of the submission's folder, or of its file without ending.
         chapter: id of the chapter.
         functions: by name, in the order of the chapter.
-        notes: what concerns the submission as a whole: a module that can't be imported, a file left out.
+        notes: what concerns the submission as a whole: a module that can't be imported, a file
+        left out.
         content_hash: of the files that were graded.
         grader: versions that the verdict depends on.
     """

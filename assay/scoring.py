@@ -1,7 +1,7 @@
 """Points of a function from the properties that hold of it.
 
-The core carries at least half of the weight and gates the rest: while one core property fails the function
-earns nothing, so that constants, identities and hard-coded examples earn nothing.
+The core carries at least half of the weight and gates the rest: while one core property fails the
+function earns nothing, so that constants, identities and hard-coded examples earn nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def weights(properties: Sequence[Property]) -> dict[str, float]:
 
 
 def points(max_points: float, properties: Sequence[Property], passed: Collection[str]) -> float:
-    """Points earned: max × passed weight / total weight, 0 while the core fails, rounded to 0.01."""
+    """Points earned: max × passed weight / total weight, 0 while the core fails, rounded to
+    0.01.
+    """
     weight = weights(properties)
     if any(one.role == "core" and one.name not in passed for one in properties):
         return 0.0

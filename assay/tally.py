@@ -12,7 +12,9 @@ from assay.result import Failure, FunctionResult, Result, Status
 
 @dataclass(frozen=True)
 class Tally:
-    """The result of a chapter, and whether every hidden property of the functions in it was selected."""
+    """The result of a chapter, and whether every hidden property of the functions in it was
+    selected.
+    """
 
     result: Result
     complete: bool
@@ -70,7 +72,9 @@ def _function(max_points: float, told: Sequence[dict[str, Any]]) -> FunctionResu
     ]
     if halted and halted[0]["status"] == "timed_out":
         story = halted[0]
-        failures.append(Failure(story["property"], story["sentence"], story["note"], line=story["line"]))
+        failures.append(
+            Failure(story["property"], story["sentence"], story["note"], line=story["line"])
+        )
     return FunctionResult(
         points,
         max_points,

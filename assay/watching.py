@@ -1,7 +1,8 @@
 """``assay watch``: a warm process that checks again whenever a file is saved.
 
-Each check runs in a forked child, so that a loop without end, a crash or a changed global of the learner's dies with
-it, while torch stays imported here. Only functions whose verdict may have changed are judged again.
+Each check runs in a forked child, so that a loop without end, a crash or a changed global of the
+learner's dies with it, while torch stays imported here. Only functions whose verdict may have
+changed are judged again.
 """
 
 from __future__ import annotations
@@ -115,7 +116,11 @@ def _in_child(chapter: Chapter, functions: Sequence[str], grader: Grader) -> Che
     _, status = os.waitpid(child, 0)
     if data:
         return msgspec.json.decode(bytes(data), type=Checked)
-    why = "the check did not come to an end" if left <= 0 else f"your code ended the process ({status})"
+    why = (
+        "the check did not come to an end"
+        if left <= 0
+        else f"your code ended the process ({status})"
+    )
     lost = {
         name: FunctionResult(0.0, chapter.exercise(name).points, Status.ERROR, note=why)
         for name in functions

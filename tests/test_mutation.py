@@ -1,4 +1,6 @@
-"""On demand (``pytest -m mutation``): the properties notice small wrong changes of every reference."""
+"""On demand (``pytest -m mutation``): the properties notice small wrong changes of every
+reference.
+"""
 
 from pathlib import Path
 

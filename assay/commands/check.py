@@ -14,7 +14,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("chapter", metavar="CHAPTER", help="such as ch4, or a function's name")
     parser.add_argument("function", nargs="?", metavar="FUNCTION")
     parser.add_argument(
-        "--submission", type=Path, metavar="DIR", help="check the modules in DIR instead of exercises/"
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="check the modules in DIR instead of exercises/",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="every failure in full")
 

@@ -7,8 +7,12 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.course import Course
+
+if TYPE_CHECKING:
+    from assay.learner import Backend
 
 HELP = "grade submissions of a chapter"
 
@@ -26,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import contextlib
+    import functools
     import io
 
     from assay import panel
@@ -40,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     chapter = course.chapter(args.chapter)
     if not args.unsafe_in_process:
         print(
-            "assay grade: isolated grading is not part of this version yet. For code that you trust, "
-            "add --unsafe-in-process.",
+            "assay grade: isolated grading is not part of this version yet. For code that you "
+            "trust, add --unsafe-in-process.",
             file=sys.stderr,
         )
         return 2
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 submission.name,
                 chapter,
                 grader.properties,
-                lambda _, backend=backend: backend,
+                functools.partial(_only, backend),
                 grader.diagnosis,
             )
         result = replace(result, content_hash=submission.content_hash, grader=grader.version)
@@ -70,3 +75,8 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.json, text + "\n")
         console.print(f"results written to {args.json}", soft_wrap=True)
     return 0
+
+
+def _only(backend: Backend, function: str) -> Backend:
+    """One backend for every function."""
+    return backend

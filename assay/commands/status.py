@@ -41,7 +41,8 @@ def lines(course: Course) -> Iterator[str]:
         share = result.score / result.max_score if result.max_score else 0.0
         bar = ("#" * round(BAR * share)).ljust(BAR, ".")
         points = f"{result.score:g}/{result.max_score:g}"
-        yield f"{chapter.id:<4} [{bar}] {points:>9}  {solved}/{len(result.functions)}  {chapter.title}"
+        functions = f"{solved}/{len(result.functions)}"
+        yield f"{chapter.id:<4} [{bar}] {points:>9}  {functions:>5}  {chapter.title}"
         if following is None and not result.solved:
             following = next_step(result, chapter.located_in(chapter.stub_dir))
     yield f"     {earned:g} of {total:g} points" + ("" if hidden else " by the visible examples")

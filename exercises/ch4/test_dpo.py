@@ -12,7 +12,9 @@ ZERO = tensor([0.0])
 @worked("sequence_logprobs")
 def test_sequence_logprobs_adds_the_tokens_of_the_response(learner):
     """The prompt's token (mask 0) doesn't count: -2 and -4 make -6."""
-    agree(learner.sequence_logprobs(tensor([[-1.0, -2.0, -4.0]]), tensor([[0, 1, 1]])), tensor([-6.0]))
+    agree(
+        learner.sequence_logprobs(tensor([[-1.0, -2.0, -4.0]]), tensor([[0, 1, 1]])), tensor([-6.0])
+    )
 
 
 @worked("sequence_logprobs")

@@ -5,12 +5,14 @@ from torch.nn import functional
 
 from assay.misconceptions import misconception
 
-# --- sequence_logprobs -----------------------------------------------------------------------------------
+# --- sequence_logprobs
+# -----------------------------------------------------------------------------------
 
 
 @misconception(
     "sequence_logprobs",
-    "You take the mean over the tokens. The log-probability of a response is the sum of its tokens'.",
+    "You take the mean over the tokens. The log-probability of a response is the sum of its "
+    "tokens'.",
 )
 def mean_over_tokens(token_logprobs, mask):
     kept = token_logprobs.masked_fill(~mask.bool(), 0.0)
@@ -19,8 +21,8 @@ def mean_over_tokens(token_logprobs, mask):
 
 @misconception(
     "sequence_logprobs",
-    "You multiply by the mask. Where a masked position holds inf or nan, 0 * inf is nan: replace the "
-    "masked entries instead (masked_fill or where).",
+    "You multiply by the mask. Where a masked position holds inf or nan, 0 * inf is nan: replace "
+    "the masked entries instead (masked_fill or where).",
 )
 def multiplies_by_the_mask(token_logprobs, mask):
     return (token_logprobs * mask.to(token_logprobs.dtype)).sum(-1)
@@ -46,8 +48,8 @@ def sums_over_the_batch(token_logprobs, mask):
 
 @misconception(
     "sequence_logprobs",
-    "You add probabilities. The probability of a response is a product, its logarithm the plain sum of "
-    "log-probabilities.",
+    "You add probabilities. The probability of a response is a product, its logarithm the plain "
+    "sum of log-probabilities.",
 )
 def adds_probabilities(token_logprobs, mask):
     return token_logprobs.exp().masked_fill(~mask.bool(), 0.0).sum(-1).log()
@@ -62,7 +64,8 @@ def masks_in_place(token_logprobs, mask):
     return token_logprobs.sum(-1)
 
 
-# --- implicit_reward -------------------------------------------------------------------------------------
+# --- implicit_reward
+# -------------------------------------------------------------------------------------
 
 
 @misconception("implicit_reward", "beta is missing: the reward is the log-ratio times beta.")
@@ -103,7 +106,8 @@ def reward_without_reference(policy_logps, ref_logps, beta=0.1):
     return beta * policy_logps
 
 
-# --- dpo_loss --------------------------------------------------------------------------------------------
+# --- dpo_loss
+# --------------------------------------------------------------------------------------------
 
 
 def _checked(beta, label_smoothing=0.0):
@@ -123,8 +127,8 @@ def _smoothed(h, s):
 
 @misconception(
     "dpo_loss",
-    "The sign is flipped: your loss falls when the rejected response gets likelier. The gap is chosen "
-    "minus rejected.",
+    "The sign is flipped: your loss falls when the rejected response gets likelier. The gap is "
+    "chosen minus rejected.",
 )
 def dpo_flipped(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
     _checked(beta, label_smoothing)
@@ -145,7 +149,8 @@ def dpo_beta_outside(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
 
 @misconception(
     "dpo_loss",
-    "The reference is missing: DPO compares log-ratios against the reference, not bare log-probabilities.",
+    "The reference is missing: DPO compares log-ratios against the reference, not bare "
+    "log-probabilities.",
 )
 def dpo_without_reference(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
     _checked(beta, label_smoothing)
@@ -170,7 +175,9 @@ def dpo_summed(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
     return _smoothed(beta * _gap(pw, pl, rw, rl), label_smoothing).sum()
 
 
-@misconception("dpo_loss", "Gradient flows into the reference. It is frozen: detach its log-probabilities.")
+@misconception(
+    "dpo_loss", "Gradient flows into the reference. It is frozen: detach its log-probabilities."
+)
 def dpo_with_live_reference(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
     _checked(beta, label_smoothing)
     return _smoothed(beta * ((pw - rw) - (pl - rl)), label_smoothing).mean()
@@ -202,23 +209,29 @@ def dpo_without_smoothing(pw, pl, rw, rl, beta=0.1, label_smoothing=0.0):
     return _smoothed(beta * _gap(pw, pl, rw, rl), 0.0).mean()
 
 
-# --- dpo_gradient_weight ---------------------------------------------------------------------------------
+# --- dpo_gradient_weight
+# ---------------------------------------------------------------------------------
 
 
 @misconception(
     "dpo_gradient_weight",
-    "The sign is flipped: pairs that are ranked wrong (rejected above chosen) get the large weight.",
+    "The sign is flipped: pairs that are ranked wrong (rejected above chosen) get the large "
+    "weight.",
 )
 def weight_flipped(pw, pl, rw, rl, beta=0.1):
     return torch.sigmoid(beta * _gap(pw, pl, rw, rl)).detach()
 
 
-@misconception("dpo_gradient_weight", "beta is missing: implicit rewards are beta times a log-ratio.")
+@misconception(
+    "dpo_gradient_weight", "beta is missing: implicit rewards are beta times a log-ratio."
+)
 def weight_without_beta(pw, pl, rw, rl, beta=0.1):
     return torch.sigmoid(-_gap(pw, pl, rw, rl)).detach()
 
 
-@misconception("dpo_gradient_weight", "beta stands outside the sigmoid; it belongs to the rewards inside.")
+@misconception(
+    "dpo_gradient_weight", "beta stands outside the sigmoid; it belongs to the rewards inside."
+)
 def weight_beta_outside(pw, pl, rw, rl, beta=0.1):
     return (beta * torch.sigmoid(-_gap(pw, pl, rw, rl))).detach()
 
@@ -235,7 +248,9 @@ def weight_without_reference(pw, pl, rw, rl, beta=0.1):
     return torch.sigmoid(beta * (pl - pw)).detach()
 
 
-@misconception("dpo_gradient_weight", "You average over the batch. Each pair has a weight of its own.")
+@misconception(
+    "dpo_gradient_weight", "You average over the batch. Each pair has a weight of its own."
+)
 def weight_averaged(pw, pl, rw, rl, beta=0.1):
     return torch.sigmoid(-beta * _gap(pw, pl, rw, rl)).detach().mean()
 
@@ -248,7 +263,8 @@ def weight_with_factor(pw, pl, rw, rl, beta=0.1):
     return (-beta * torch.sigmoid(-beta * _gap(pw, pl, rw, rl))).detach()
 
 
-# --- ipo_loss --------------------------------------------------------------------------------------------
+# --- ipo_loss
+# --------------------------------------------------------------------------------------------
 
 
 def _checked_tau(tau):
@@ -280,7 +296,9 @@ def ipo_flipped(pw, pl, rw, rl, tau=0.1):
     return (-_gap(pw, pl, rw, rl) - 1 / (2 * tau)).square().mean()
 
 
-@misconception("ipo_loss", "The square is missing: an absolute error pulls equally hard at any distance.")
+@misconception(
+    "ipo_loss", "The square is missing: an absolute error pulls equally hard at any distance."
+)
 def ipo_absolute(pw, pl, rw, rl, tau=0.1):
     _checked_tau(tau)
     return (_gap(pw, pl, rw, rl) - 1 / (2 * tau)).abs().mean()
@@ -292,7 +310,9 @@ def ipo_without_reference(pw, pl, rw, rl, tau=0.1):
     return (pw - pl - 1 / (2 * tau)).square().mean()
 
 
-@misconception("ipo_loss", "Gradient flows into the reference. It is frozen: detach its log-probabilities.")
+@misconception(
+    "ipo_loss", "Gradient flows into the reference. It is frozen: detach its log-probabilities."
+)
 def ipo_with_live_reference(pw, pl, rw, rl, tau=0.1):
     _checked_tau(tau)
     return ((pw - rw) - (pl - rl) - 1 / (2 * tau)).square().mean()
@@ -304,10 +324,13 @@ def ipo_summed(pw, pl, rw, rl, tau=0.1):
     return (_gap(pw, pl, rw, rl) - 1 / (2 * tau)).square().sum()
 
 
-# --- reward_from_policy ----------------------------------------------------------------------------------
+# --- reward_from_policy
+# ----------------------------------------------------------------------------------
 
 
-@misconception("reward_from_policy", "You divide by beta. The tilt divides, so its inverse multiplies.")
+@misconception(
+    "reward_from_policy", "You divide by beta. The tilt divides, so its inverse multiplies."
+)
 def reward_over_beta(policy_probs, ref_probs, beta):
     return torch.log(policy_probs / ref_probs) / beta
 
@@ -317,25 +340,31 @@ def tilt_without_beta(policy_probs, ref_probs, beta):
     return policy_probs.log() - ref_probs.log()
 
 
-@misconception("reward_from_policy", "The sign is flipped: a response that got likelier has a higher reward.")
+@misconception(
+    "reward_from_policy", "The sign is flipped: a response that got likelier has a higher reward."
+)
 def tilt_flipped(policy_probs, ref_probs, beta):
     return beta * (ref_probs.log() - policy_probs.log())
 
 
-@misconception("reward_from_policy", "The logarithm is missing: the reward is the log of the ratio.")
+@misconception(
+    "reward_from_policy", "The logarithm is missing: the reward is the log of the ratio."
+)
 def tilt_without_log(policy_probs, ref_probs, beta):
     return beta * policy_probs / ref_probs
 
 
-@misconception("reward_from_policy", "The reference is missing: what it liked already is no reward.")
+@misconception(
+    "reward_from_policy", "The reference is missing: what it liked already is no reward."
+)
 def tilt_without_reference(policy_probs, ref_probs, beta):
     return beta * policy_probs.log()
 
 
 @misconception(
     "reward_from_policy",
-    "You add a small number inside the logarithm. It changes every reward a little; a probability of 0 should "
-    "give -inf.",
+    "You add a small number inside the logarithm. It changes every reward a little; a probability "
+    "of 0 should give -inf.",
 )
 def tilt_with_epsilon(policy_probs, ref_probs, beta):
     return beta * (torch.log(policy_probs + 1e-8) - torch.log(ref_probs + 1e-8))
@@ -343,14 +372,16 @@ def tilt_with_epsilon(policy_probs, ref_probs, beta):
 
 @misconception(
     "reward_from_policy",
-    "You shift the rewards to mean zero. The constant here is fixed by sum ref * exp(r / beta) = 1: no shift.",
+    "You shift the rewards to mean zero. The constant here is fixed by sum ref * exp(r / beta) = "
+    "1: no shift.",
 )
 def tilt_centred(policy_probs, ref_probs, beta):
     reward = beta * (policy_probs.log() - ref_probs.log())
     return reward - reward.mean(-1, keepdim=True)
 
 
-# --- train_dpo -------------------------------------------------------------------------------------------
+# --- train_dpo
+# -------------------------------------------------------------------------------------------
 
 
 def _trained(
@@ -376,7 +407,9 @@ def trains_with_sgd(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps=500):
     return _trained(ref_logits, chosen, rejected, beta, lr, steps, torch.optim.SGD)
 
 
-@misconception("train_dpo", "Chosen and rejected are swapped somewhere: training makes the loser likelier.")
+@misconception(
+    "train_dpo", "Chosen and rejected are swapped somewhere: training makes the loser likelier."
+)
 def trains_backwards(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps=500):
     return _trained(ref_logits, rejected, chosen, beta, lr, steps)
 
@@ -399,7 +432,8 @@ def trains_from_zero(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps=500):
 
 @misconception(
     "train_dpo",
-    "The reference is left out of the loss: the gap is that of log-ratios, so that training starts at h = 0.",
+    "The reference is left out of the loss: the gap is that of log-ratios, so that training starts "
+    "at h = 0.",
 )
 def trains_without_reference(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps=500):
     logits = ref_logits.detach().clone().requires_grad_()
@@ -431,7 +465,9 @@ def trains_with_fixed_beta(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps
     return _trained(ref_logits, chosen, rejected, 0.1, lr, steps)
 
 
-@misconception("train_dpo", "The gradients pile up from step to step: set them to zero before backward.")
+@misconception(
+    "train_dpo", "The gradients pile up from step to step: set them to zero before backward."
+)
 def trains_without_zero_grad(ref_logits, chosen, rejected, beta=0.1, lr=1.0, steps=500):
     reference = ref_logits.detach()
     logits = reference.clone().requires_grad_()

@@ -44,12 +44,13 @@ def softplus(x: Tensor) -> Tensor:
     return torch.clamp(x, min=0) + torch.log1p(torch.exp(-x.abs()))
 
 
-# --- sequence_logprobs -----------------------------------------------------------------------------------
+# --- sequence_logprobs
+# -----------------------------------------------------------------------------------
 
 
 @st.composite
-def masked_tokens(draw, rows=sizes(), columns=sizes(1, 5)):
-    shape = draw(rows), draw(columns)
+def masked_tokens(draw):
+    shape = draw(sizes()), draw(sizes(1, 5))
     return draw(tensors(*shape)), draw(masks(*shape))
 
 
@@ -102,7 +103,8 @@ def test_sequence_logprobs_leaves_its_input(learner):
     untouched(learner.attempt("sequence_logprobs", f64(-1.0, -2.0)[None], tensor([[True, False]])))
 
 
-# --- implicit_reward -------------------------------------------------------------------------------------
+# --- implicit_reward
+# -------------------------------------------------------------------------------------
 
 
 @core("implicit_reward")
@@ -124,7 +126,10 @@ def test_implicit_reward_has_the_usual_beta(learner):
 @extra("implicit_reward")
 def test_implicit_reward_moves_with_the_policy(learner):
     """The gradient by the policy's log-probability is beta."""
-    agree(learner.gradient("implicit_reward", f64(-1.0, 2.0), f64(0.0, 0.0), 0.5, wrt=0), f64(0.5, 0.5))
+    agree(
+        learner.gradient("implicit_reward", f64(-1.0, 2.0), f64(0.0, 0.0), 0.5, wrt=0),
+        f64(0.5, 0.5),
+    )
 
 
 @extra("implicit_reward", weight=2)
@@ -145,7 +150,8 @@ def test_implicit_reward_leaves_its_input(learner):
     untouched(learner.attempt("implicit_reward", f64(-1.0, 0.5), f64(-2.0, 0.0)))
 
 
-# --- dpo_loss --------------------------------------------------------------------------------------------
+# --- dpo_loss
+# --------------------------------------------------------------------------------------------
 
 
 @core("dpo_loss")
@@ -153,13 +159,17 @@ def test_implicit_reward_leaves_its_input(learner):
 @example((f64(1.0), f64(-0.5), f64(0.0), f64(0.0)), 0.5)
 @example(TELLING, 0.5)
 def test_dpo_loss_is_bradley_terry_on_implicit_rewards(learner, pairs, beta):
-    """The loss is the mean of -log sigmoid(h), h = beta * (log-ratio of chosen - log-ratio of rejected)."""
+    """The loss is the mean of -log sigmoid(h), h = beta * (log-ratio of chosen - log-ratio of
+    rejected).
+    """
     agree(learner.dpo_loss(*pairs, beta=beta), softplus(-margins(pairs, beta)).mean())
 
 
 @core("dpo_loss")
 def test_dpo_loss_of_an_untrained_policy(learner):
-    """Where the policy equals the reference, the loss is log 2, however unlike the two responses are."""
+    """Where the policy equals the reference, the loss is log 2, however unlike the two responses
+    are.
+    """
     chosen, rejected = f64(-2.0, -9.0), f64(-6.0, -1.0)
     agree(learner.dpo_loss(chosen, rejected, chosen, rejected), f64(math.log(2))[0])
 
@@ -190,7 +200,9 @@ def test_dpo_loss_is_stable(learner, h, s):
 @given(PAIRS, BETAS)
 @example(TELLING, 0.5)
 def test_dpo_loss_pushes_the_pair_apart(learner, pairs, beta):
-    """The gradient is -beta * sigmoid(-h) / B for the chosen response, and its opposite for the rejected."""
+    """The gradient is -beta * sigmoid(-h) / B for the chosen response, and its opposite for the
+    rejected.
+    """
     expected = -beta * torch.sigmoid(-margins(pairs, beta)) / len(pairs[0])
     chosen, rejected = learner.gradient("dpo_loss", *pairs, beta=beta, wrt=(0, 1))
     agree(chosen, expected)
@@ -251,7 +263,8 @@ def test_dpo_loss_names_the_bad_argument(learner, bad):
     rejects(learner.attempt("dpo_loss", *TELLING, **bad), naming=next(iter(bad)))
 
 
-# --- dpo_gradient_weight ---------------------------------------------------------------------------------
+# --- dpo_gradient_weight
+# ---------------------------------------------------------------------------------
 
 
 @core("dpo_gradient_weight")
@@ -295,7 +308,8 @@ def test_dpo_gradient_weight_leaves_its_input(learner):
     untouched(learner.attempt("dpo_gradient_weight", *TELLING))
 
 
-# --- ipo_loss --------------------------------------------------------------------------------------------
+# --- ipo_loss
+# --------------------------------------------------------------------------------------------
 
 
 @core("ipo_loss")
@@ -312,7 +326,9 @@ def test_ipo_loss_is_the_squared_distance_to_the_target(learner, pairs, tau):
 @given(PAIRS)
 @example(TELLING)
 def test_ipo_loss_pulls_to_the_target_from_both_sides(learner, pairs):
-    """The gradient by the chosen log-probability is 2 (gap - target) / B: it pulls back beyond the target."""
+    """The gradient by the chosen log-probability is 2 (gap - target) / B: it pulls back beyond the
+    target.
+    """
     expected = 2 * (margins(pairs, 1.0) - 1.0) / len(pairs[0])
     chosen, rejected = learner.gradient("ipo_loss", *pairs, tau=0.5, wrt=(0, 1))
     agree(chosen, expected)
@@ -356,7 +372,8 @@ def test_ipo_loss_names_the_bad_argument(learner):
     rejects(learner.attempt("ipo_loss", *TELLING, tau=-1.0), naming="tau")
 
 
-# --- reward_from_policy ----------------------------------------------------------------------------------
+# --- reward_from_policy
+# ----------------------------------------------------------------------------------
 
 
 @st.composite
@@ -433,7 +450,8 @@ def test_reward_from_policy_leaves_its_input(learner):
     untouched(learner.attempt("reward_from_policy", f64(1.0, 0.0), f64(0.5, 0.5), 1.0))
 
 
-# --- train_dpo -------------------------------------------------------------------------------------------
+# --- train_dpo
+# -------------------------------------------------------------------------------------------
 
 
 def entropy(p: float) -> float:
@@ -455,13 +473,15 @@ def trained_loss(logits: Tensor, reference: Tensor, wins: Tensor, losses: Tensor
 def pairs_of(*counts: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
     """(winner, loser, how often) as index pairs."""
     wins = [w for w, _, n in counts for _ in range(n)]
-    losses = [l for _, l, n in counts for _ in range(n)]
+    losses = [loser for _, loser, n in counts for _ in range(n)]
     return tensor(wins), tensor(losses)
 
 
 @core("train_dpo")
 def test_train_dpo_recovers_the_odds(learner):
-    """With two responses, beta times the change of their gap becomes the log-odds of the comparisons."""
+    """With two responses, beta times the change of their gap becomes the log-odds of the
+    comparisons.
+    """
     for wins, losses, start in ((3, 1, 0.0), (1, 4, 1.5)):
         reference = f64(start, 0.0)
         chosen, rejected = pairs_of((0, 1, wins), (1, 0, losses))
@@ -506,7 +526,9 @@ def test_train_dpo_leaves_an_uncompared_response(learner):
 @extra("train_dpo")
 @given(st.sampled_from([0.05, 0.5]))
 def test_train_dpo_steps_with_adam(learner, lr):
-    """The first step of Adam moves each compared logit by lr, up for the winner and down for the loser."""
+    """The first step of Adam moves each compared logit by lr, up for the winner and down for the
+    loser.
+    """
     reference = f64(1.0, -1.0)
     logits = learner.train_dpo(reference, *pairs_of((0, 1, 1)), lr=lr, steps=1)
     agree(logits, f64(1.0 + lr, -1.0 - lr), atol=1e-4)

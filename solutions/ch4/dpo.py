@@ -1,4 +1,6 @@
-"""Direct preference optimization: learning from comparisons without a reward model and without RL."""
+"""Direct preference optimization: learning from comparisons without a reward model and without
+RL.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +12,9 @@ def sequence_logprobs(token_logprobs: Tensor, mask: Tensor) -> Tensor:
 
         log pi(y | x) = sum over response tokens t of log pi(y_t | x, y_<t)
 
-    A sum, not a mean: dividing by the length would be another method. What stands at a masked position never
-    counts, not even when it is inf or nan, and its gradient is exactly 0. A row without any token gives 0.
+    A sum, not a mean: dividing by the length would be another method. What stands at a masked
+    position never counts, not even when it is inf or nan, and its gradient is exactly 0. A row
+    without any token gives 0.
 
     Args:
         token_logprobs: (B, T) log-probability of each token.
@@ -69,8 +72,8 @@ def dpo_loss(
         h    = beta * ((policy_chosen - ref_chosen) - (policy_rejected - ref_rejected))
         loss = mean over the batch of  -(1 - s) * log sigmoid(h) - s * log sigmoid(-h)
 
-    where s is ``label_smoothing``, the assumed share of swapped labels (conservative DPO; not divided by
-    1 - 2s). Stable: finite and accurate for h as extreme as +-1e4, its gradient too.
+    where s is ``label_smoothing``, the assumed share of swapped labels (conservative DPO; not
+    divided by 1 - 2s). Stable: finite and accurate for h as extreme as +-1e4, its gradient too.
 
     Args:
         policy_chosen_logps: (B,) log-probability of each preferred response under the policy.
@@ -94,7 +97,8 @@ def dpo_loss(
         >>> dpo_loss(torch.tensor([1.0]), torch.tensor([-0.5]), zero, zero, beta=0.5)
         tensor(0.3869)
 
-    Source: Rafailov et al. (2023), eq. 7; smoothing: Mitchell (2023), "A note on DPO with noisy preferences".
+    Source: Rafailov et al. (2023), eq. 7; smoothing: Mitchell (2023), "A note on DPO with noisy
+    preferences".
     """
     ### BEGIN SOLUTION
     if beta <= 0:
@@ -116,11 +120,13 @@ def dpo_gradient_weight(
     ref_rejected_logps: Tensor,
     beta: float = 0.1,
 ) -> Tensor:
-    """How hard DPO pushes on each pair: the probability that the implicit reward gives to the wrong order.
+    """How hard DPO pushes on each pair: the probability that the implicit reward gives to the
+    wrong order.
 
         weight = sigmoid(r_rejected - r_chosen),   r = beta * (policy - ref)
 
-    The gradient of the DPO loss is beta times this weight, in the direction that makes the chosen response
+    The gradient of the DPO loss is beta times this weight, in the direction that makes the chosen
+    response
     likelier and the rejected one less likely: pairs that are still ranked wrong push hardest.
 
     Args:
@@ -181,7 +187,8 @@ def ipo_loss(
         >>> ipo_loss(torch.tensor([1.0]), torch.tensor([-0.5]), zero, zero, tau=0.5)
         tensor(0.2500)
 
-    Source: Azar et al. (2023), "A General Theoretical Paradigm to Understand Learning from Human Preferences".
+    Source: Azar et al. (2023), "A General Theoretical Paradigm to Understand Learning from Human
+    Preferences".
     """
     ### BEGIN SOLUTION
     if tau <= 0:
@@ -197,8 +204,8 @@ def reward_from_policy(policy_probs: Tensor, ref_probs: Tensor, beta: float) -> 
 
         r(y) = beta * log(pi(y) / ref(y))
 
-    This undoes the tilt pi(y) proportional to ref(y) * exp(r(y) / beta). A reward is known only up to a
-    constant; this one is fixed by sum over y of ref(y) * exp(r(y) / beta) = 1.
+    This undoes the tilt pi(y) proportional to ref(y) * exp(r(y) / beta). A reward is known only up
+    to a constant; this one is fixed by sum over y of ref(y) * exp(r(y) / beta) = 1.
 
     Args:
         policy_probs: (..., V) probabilities; a 0 gives a reward of -inf.
@@ -229,11 +236,13 @@ def train_dpo(
 ) -> Tensor:
     """Train a policy by DPO: a table of one logit per response to a single prompt.
 
-        start at ref_logits; repeat `steps` times: one Adam step at `lr` on the mean DPO loss of all pairs
+        start at ref_logits; repeat `steps` times: one Adam step at `lr` on the mean DPO loss of
+        all pairs
 
-    The log-probability of response i is log_softmax(logits)[i]. In the gap of a pair its normaliser cancels, so
-    compute the gap from differences of logits; then a response that is in no pair keeps its logit to the
-    last bit. (Plain gradient descent does not arrive: the curvature is only beta^2 / 4.)
+    The log-probability of response i is log_softmax(logits)[i]. In the gap of a pair its
+    normaliser cancels, so compute the gap from differences of logits; then a response that is in
+    no pair keeps its logit to the last bit. (Plain gradient descent does not arrive: the curvature
+    is only beta^2 / 4.)
 
     Args:
         ref_logits: (V,) logits of the reference policy; left as they are.
@@ -244,14 +253,15 @@ def train_dpo(
         steps: number of updates on the whole set of pairs; 0 returns a copy of ``ref_logits``.
 
     Returns:
-        (V,) trained logits, detached, in the dtype of ``ref_logits``. With the default settings their loss is
-        within 1e-3 of the minimum, where there is one (every connected group of compared responses
-        is strongly connected, at most 10 responses, win ratios up to 10:1).
+        (V,) trained logits, detached, in the dtype of ``ref_logits``. With the default settings
+        their loss is within 1e-3 of the minimum, where there is one (every connected group of
+        compared responses is strongly connected, at most 10 responses, win ratios up to 10:1).
 
     Example:
         Response 0 wins 3 of 4 comparisons: at the optimum beta * (gap of log-ratios) = log 3.
 
-        >>> logits = train_dpo(torch.zeros(2), torch.tensor([0, 0, 0, 1]), torch.tensor([1, 1, 1, 0]))
+        >>> chosen, rejected = torch.tensor([0, 0, 0, 1]), torch.tensor([1, 1, 1, 0])
+        >>> logits = train_dpo(torch.zeros(2), chosen, rejected)
         >>> round(0.1 * float(logits[0] - logits[1]), 2)
         1.1
 

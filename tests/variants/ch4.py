@@ -1,4 +1,6 @@
-"""Right answers to chapter 4 in other styles: the hidden properties must give each of them full marks."""
+"""Right answers to chapter 4 in other styles: the hidden properties must give each of them full
+marks.
+"""
 
 import numpy as np
 import torch
