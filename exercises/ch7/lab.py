@@ -113,7 +113,7 @@ def step_cells(operations: np.ndarray, start: int, chain: Chain) -> np.ndarray:
 def first_wrong(operations: np.ndarray, start: int, chain: Chain) -> int | None:
     """What a perfect annotator would say."""
     before = np.array((start, *chain[:-1]))
-    return first_error(RIGHT[operations, before] == np.array(chain))
+    return first_error((RIGHT[operations, before] == np.array(chain)).astype(float))
 
 
 def first_wrong_by_rollouts(operations: np.ndarray, chain: Chain, goal: int, rng) -> int | None:
