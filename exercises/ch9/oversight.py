@@ -24,10 +24,10 @@ def debate(
         in each round: debater 0 speaks, then debater 1
         verdict = judge(question, all that was said)
 
-    Whoever is called sees everything said so far, as a list of its own: a fresh copy that it may
-    change without changing the record. A text is recorded as it comes, even an empty one, and the
-    verdict is handed back as it comes, even a false one or None. An exception of a debater or of
-    the judge passes through.
+    Debaters and judge alike are handed everything said so far as a copy of their own, which they
+    may change without changing the record. A text is recorded as it comes, even an empty one, and
+    the verdict is handed back as it comes, even a false one or None. An exception of a debater or
+    of the judge passes through.
 
     Args:
         question: what the debate is about.

@@ -1,8 +1,8 @@
 """Weak-to-strong generalisation: a strong student learns from a weak supervisor's labels."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def performance_gap_recovered(weak: float, weak_to_strong: float, strong: float) -> float:
