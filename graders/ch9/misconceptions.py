@@ -669,7 +669,7 @@ def summed_over_the_batch(strong_logits, weak_labels, alpha):
 
 @misconception(
     "confidence_loss",
-    "Both terms count in full, or the first does: 1 - alpha must weigh the weak labels.",
+    "The first term counts in full: 1 - alpha must weigh the weak labels.",
 )
 def bonus_on_top(strong_logits, weak_labels, alpha):
     _share(alpha)
@@ -695,6 +695,17 @@ def confidence_subtracted(strong_logits, weak_labels, alpha):
 def weak_labels_alone(strong_logits, weak_labels, alpha):
     _share(alpha)
     return functional.cross_entropy(strong_logits, weak_labels)
+
+
+@misconception(
+    "confidence_loss",
+    "You detach the logits of the second term, so that it teaches nothing. Only the choice of the "
+    "own label is a constant; the cross-entropy with it is not.",
+)
+def own_term_detached(strong_logits, weak_labels, alpha):
+    _share(alpha)
+    own = functional.cross_entropy(strong_logits.detach(), strong_logits.argmax(-1))
+    return (1 - alpha) * functional.cross_entropy(strong_logits, weak_labels) + alpha * own
 
 
 @misconception(
