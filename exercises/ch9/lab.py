@@ -262,15 +262,15 @@ def main() -> None:
     print(
         f"""
 What you should see ({file.name} shows it, too):
-- On average the students beat the supervisor whose labels they learned from, and
-  none reaches the ceiling. Past alpha 1/2 a student's own guess outweighs a label
-  that it is sure is wrong, and the share recovered jumps.
-- On the usual answers the student looks fine. Where the tone misleads it does much
-  worse: it took over some of its supervisor's habit, and behaviour hid it.
+- On average the students beat the supervisor whose labels they learned from,
+  and none reaches the ceiling. Past alpha 1/2 a student's own guess outweighs a
+  label that it is sure is wrong, and the share recovered jumps.
+- On the usual answers the student looks fine. Where the tone misleads it does
+  much worse: it took over some of its supervisor's habit, and behaviour hid it.
 - The probe finds the tone inside. Without that one direction the four groups do
-  about equally well, and the tone can hardly be read any more; a random direction
-  taken out changes next to nothing. There is a price: on the usual answers, where
-  the habit pays, accuracy falls."""
+  about equally well, and the tone can hardly be read any more; a random
+  direction taken out changes next to nothing. There is a price: on the usual
+  answers, where the habit pays, accuracy falls."""
     )
 
 
