@@ -212,6 +212,7 @@ NEEDS = {
 
 def main() -> None:
     """Print the tables, save the plot, and say what should be seen."""
+    torch.set_num_threads(1)  # the tensors are tiny
     numbers = run()
     print(f"One policy, five methods, {STEPS} steps each\n")
     columns = f"{'reward':>8}{'KL':>7}{'best there':>13}"
