@@ -26,9 +26,9 @@ def fit_bradley_terry(wins: ArrayLike, steps: int = 1000) -> NDArray[np.float64]
           curvature[i, j] = -weight[i, j]  for i != j
 
       A few dozen steps suffice. The curvature matrix is singular (adding a constant to every
-      strength changes no probability): use least squares, or add 1/n to every entry. A full
-      step can overshoot when wins are lopsided: scale a step down so that its largest and
-      smallest entry differ by at most 1, which always leads uphill.
+      strength changes no probability): use least squares, or add 1/n to every entry. Start at
+      s = 0. Far from the maximum a full step can overshoot; a step scaled down so that its
+      largest and smallest entry differ by at most 1 always leads uphill.
 
     Args:
         wins: wins[i, j] is how often i beat j, shape (n, n), zero diagonal, not negative.
