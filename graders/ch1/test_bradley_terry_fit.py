@@ -71,7 +71,7 @@ def test_fit_bradley_terry_of_two_players_is_the_log_of_the_ratio(learner, a, b)
     agree(learner.fit_bradley_terry(wins), np.array([gap / 2, -gap / 2]), atol=CLOSE)
 
 
-@extra("fit_bradley_terry", weight=2)
+@extra("fit_bradley_terry", weight=4)
 @given(
     st.sampled_from(
         [
