@@ -134,7 +134,7 @@ def perform(function: Callable[..., Any], request: Request) -> Reply:
     Raises:
         Interrupt, KeyboardInterrupt: from outside, a time limit or the user.
     """
-    handles: list[_Handle] = []
+    handles: dict[int, _Handle] = {}
     given = dict(enumerate(own(request.args, models=True))) | own(request.kwargs, models=True)
     given = {key: _with_handles(value, handles) for key, value in given.items()}
     kept = own({key: value for key, value in given.items() if not _holds_handle(value)})
@@ -150,7 +150,9 @@ def perform(function: Callable[..., Any], request: Request) -> Reply:
         if isinstance(exception, tuple(QUITTING)):
             raise KeyboardInterrupt from exception
         return Reply(
-            raised=_described(exception, function, any(h.raised(exception) for h in handles)),
+            raised=_described(
+                exception, function, any(h.raised(exception) for h in handles.values())
+            ),
             changed=_changed(given, kept, handles),
         )
     try:
@@ -161,10 +163,9 @@ def perform(function: Callable[..., Any], request: Request) -> Reply:
     return Reply(value, gradients, _changed(given, kept, handles), tracked=tracked)
 
 
-def _with_handles(value: Any, handles: list[_Handle]) -> Any:
+def _with_handles(value: Any, handles: dict[int, _Handle]) -> Any:
     if type(value) is Model:
-        handles.append(_Handle(value))
-        return handles[-1]
+        return handles.setdefault(id(value), _Handle(value))
     if type(value) in (list, tuple):
         return type(value)(_with_handles(item, handles) for item in value)
     return value
@@ -177,10 +178,10 @@ def _holds_handle(value: Any) -> bool:
 
 
 def _changed(
-    given: dict[Any, Any], kept: dict[Any, Any], handles: list[_Handle]
+    given: dict[Any, Any], kept: dict[Any, Any], handles: dict[int, _Handle]
 ) -> tuple[Any, ...]:
     changed = [key for key in kept if not identical(_detached(given[key]), kept[key])]
-    if any(handle.spoiled() for handle in handles):
+    if any(handle.spoiled() for handle in handles.values()):
         changed.append("model")
     return tuple(changed)
 

@@ -1,15 +1,15 @@
 """Naming the misunderstanding: which known wrong version does a learner's function behave like?
 
 The inputs are those on which the hidden properties call the reference. Where exactly one known
-wrong version gives the learner's answer on every one of them (values, gradients, errors, calls of
-models, changed arguments), that is the diagnosis; otherwise there is none, for a wrong name is
-worse than no name.
+wrong version gives the learner's answers (values, gradients, errors, calls of models, changed
+arguments), that is the diagnosis; otherwise there is none, for a wrong name is worse than no name.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -26,6 +26,16 @@ from assay.rendering import show_call
 
 #: Most inputs that are compared, spread over the properties of the function.
 MAX_PROBES = 120
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An input that tells functions apart: the request, what the reference answers, whose it is."""
+
+    number: int
+    request: Request
+    right: Call | None
+    core: bool
 
 
 class Diagnosis:
@@ -46,55 +56,84 @@ class Diagnosis:
         self.misconceptions = misconceptions
         self._properties = properties
         self._reference = reference
-        self._probes: dict[str, tuple[Request, ...]] = {}
+        self._probes: dict[str, tuple[Probe, ...]] = {}
         self._answers: dict[tuple[str, int], Call | None] = {}
 
     def of(self, function: str, backend: Backend) -> Misconception | None:
-        """The one misconception that behaves like the backend's ``function``, if there is exactly
-        one.
+        """The one misconception that behaves like the backend's ``function``, if there is one.
+
+        A function that is wrong on the core's inputs is compared on these alone, if they suffice:
+        who also forgot an error check should still hear what is wrong in the first place.
         """
+        probes = self.probes(function)
         alive = [one for one in self.misconceptions if one.function == function]
-        for at, request in enumerate(self.probes(function)):
+        wrong = False
+        for probe in (one for one in probes if one.core):
+            given = _answer(backend, probe.request)
+            wrong = wrong or not _alike(given, probe.right)
+            alive = [one for one in alive if _alike(given, self._known(one, probe))]
+        if wrong and len(alive) == 1:
+            return alive[0]
+        for probe in (one for one in probes if not one.core):
             if not alive:
                 return None
-            given = _answer(backend, request)
-            alive = [one for one in alive if _alike(given, self._known(one, at, request))]
+            given = _answer(backend, probe.request)
+            alive = [one for one in alive if self._fits(one, probe, given)]
         return alive[0] if len(alive) == 1 else None
 
-    def probes(self, function: str) -> tuple[Request, ...]:
-        """The calls that the function's properties make of the reference, without repetitions."""
+    def _fits(self, one: Misconception, probe: Probe, given: Call | None) -> bool:
+        """Alike; an error check that only the learner forgot is no matter."""
+        known = self._known(one, probe)
+        refused = probe.right is not None and probe.right.raised is not None
+        return (refused and _alike(known, probe.right)) or _alike(given, known)
+
+    def probes(self, function: str) -> tuple[Probe, ...]:
+        """The calls that the function's properties make of the reference, the core's first."""
         if function not in self._probes:
-            found: dict[str, Request] = {}
             own = [one for one in self._properties if one.function == function]
+            own.sort(key=lambda one: one.role != "core")
+            found: list[Probe] = []
+            seen: set[str] = set()
             for one in own:
-                recorder = _Recorder(self._reference)
+                learner = _Recorder(self._reference)
                 # `assay prove` reports a property that fails the reference
                 with contextlib.suppress(Falsified, Halt):
-                    one.test(Learner(recorder))
-                for request in recorder.heard[: max(4, MAX_PROBES // len(own))]:
-                    key = f"{show_call(request)} {request.wrt} {request.output}"
-                    found.setdefault(key, request)
-            self._probes[function] = tuple(found.values())
+                    one.test(learner)
+                for call in learner.heard[: max(4, MAX_PROBES // len(own))]:
+                    key = _key(call)
+                    if key is None or key not in seen:
+                        seen.add(key or "")
+                        found.append(Probe(len(found), call.request, call, one.role == "core"))
+            self._probes[function] = tuple(found)
         return self._probes[function]
 
-    def _known(self, one: Misconception, at: int, request: Request) -> Call | None:
-        key = (one.name, at)
+    def _known(self, one: Misconception, probe: Probe) -> Call | None:
+        key = (one.name, probe.number)
         if key not in self._answers:
             backend = Functions({one.function: one.implementation})
-            self._answers[key] = _answer(backend, request)
+            self._answers[key] = _answer(backend, probe.request)
         return self._answers[key]
 
 
-class _Recorder:
-    """Passes requests on and keeps them."""
+class _Recorder(Learner):
+    """A learner that keeps its calls beyond the example that they were made in."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.heard: list[Request] = []
+        super().__init__(backend)
+        self.heard: list[Call] = []
 
-    def perform(self, request: Request) -> Any:
-        self.heard.append(request)
-        return self._backend.perform(request)
+    def ask(self, request: Request) -> Call:
+        call = super().ask(request)
+        self.heard.append(call)
+        return call
+
+
+def _key(call: Call) -> str | None:
+    """What makes a call a repetition; None where it holds a model, which may differ unseen."""
+    if call.models:
+        return None
+    request = call.request
+    return f"{show_call(request, whole=True)} {request.wrt} {request.output} {request.cotangent}"
 
 
 def _answer(backend: Backend, request: Request) -> Call | None:

@@ -180,10 +180,11 @@ class Learner:
             Halt: the function is not started, or the backend can't go on with it.
         """
         heard: list[ModelCall] = []
+        known: dict[int, Model] = {}
         sent = replace(
             request,
-            args=tuple(_overheard(arg, f"{at}", heard) for at, arg in enumerate(request.args)),
-            kwargs={name: _overheard(arg, name, heard) for name, arg in request.kwargs.items()},
+            args=tuple(_overheard(arg, heard, known) for arg in request.args),
+            kwargs={name: _overheard(arg, heard, known) for name, arg in request.kwargs.items()},
         )
         reply = self.backend.perform(sent)
         call = Call(request, reply, tuple(heard))
@@ -197,18 +198,21 @@ class Learner:
         return call
 
 
-def _overheard(value: Any, label: str, heard: list[ModelCall]) -> Any:
-    """``value`` with each model in it wrapped so that its calls are written down, on the grader's
-    side.
+def _overheard(value: Any, heard: list[ModelCall], known: dict[int, Model]) -> Any:
+    """``value`` with each model in it wrapped, so that its calls are written down on this side.
+
+    A model that is given twice stays one model.
     """
     if type(value) in (list, tuple):
-        return type(value)(
-            _overheard(item, f"{label}[{at}]", heard) for at, item in enumerate(value)
-        )
+        return type(value)(_overheard(item, heard, known) for item in value)
     if not callable(value):
         return value
-    model = value if type(value) is Model else Model(value)
+    if id(value) not in known:
+        known[id(value)] = _listening(value if type(value) is Model else Model(value), heard)
+    return known[id(value)]
 
+
+def _listening(model: Model, heard: list[ModelCall]) -> Model:
     def listening(*args: Any) -> Any:
         said = own(args)
         answer = model.function(*args)

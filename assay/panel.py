@@ -72,7 +72,21 @@ def show(
         terminal.print(line, soft_wrap=True)
     for line in score(result, chapter, points=points):
         terminal.print(line, soft_wrap=True)
-    terminal.print(f"  next: {next_step(result, chapter)}", soft_wrap=True)
+    for line in following(result, chapter, width=terminal.width):
+        terminal.print(line, soft_wrap=True)
+
+
+def following(result: Result, chapter: Chapter, *, width: int = 80) -> Iterator[Text]:
+    """The next step, wrapped."""
+    text = f"next: {next_step(result, chapter)}"
+    lines = textwrap.wrap(
+        text,
+        max(40, width),
+        initial_indent="  ",
+        subsequent_indent="        ",
+        break_on_hyphens=False,
+    )
+    return (Text(line) for line in lines)
 
 
 def excerpt(text: str, lines: int = 10) -> str:
@@ -158,7 +172,7 @@ def next_step(result: Result, chapter: Chapter) -> str:
     """What to do next, as a sentence."""
     broken = next(iter(result.notes), None)
     if broken is not None:
-        return f"mend this first: {broken}"
+        return "mend first what stops the import (above)"
     order = (
         Status.ERROR,
         Status.TIMED_OUT,

@@ -104,6 +104,8 @@ class Face:
         settings.register_profile("assay", exploring(course.root / ".assay" / "examples"))
         settings.load_profile("assay")
         calling.QUITTING.append(pytest.exit.Exception)
+        # log(0) and the like in learner code: the properties judge what comes of it
+        config.addinivalue_line("filterwarnings", "ignore::RuntimeWarning")
         watchdog().asleep = bool(config.option.usepdb or config.option.trace)
         watchdog().last_words = self._last_words
 
@@ -260,8 +262,6 @@ class Face:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if hasattr(self.config, "workerinput"):
             return
-        from rich.text import Text
-
         from assay import panel
         from assay.tally import results
 
@@ -280,7 +280,7 @@ class Face:
                 lines += panel.score(tally.result, chapter, points=tally.complete)
             else:
                 lines += [list(panel.score(tally.result, chapter))[-1]]
-            lines += [Text(f"  next: {panel.next_step(tally.result, chapter)}")]
+            lines += panel.following(tally.result, chapter, width=width)
             terminalreporter.write(panel.as_text(lines, color=color, width=width))
 
     def _last_words(self) -> None:

@@ -19,12 +19,12 @@ def show(value: Any) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 2] + " …"
 
 
-def show_call(request: Request) -> str:
-    """The call that a request makes, as source text."""
+def show_call(request: Request, *, whole: bool = False) -> str:
+    """The call that a request makes, as source text; cut when long, unless ``whole``."""
     given = [_show(arg) for arg in request.args]
     given += [f"{name}={_show(value)}" for name, value in request.kwargs.items()]
     text = f"{request.function}({', '.join(given)})"
-    return text if len(text) <= 2 * MAX_TEXT else text[: 2 * MAX_TEXT - 3] + " …)"
+    return text if whole or len(text) <= 2 * MAX_TEXT else text[: 2 * MAX_TEXT - 3] + " …)"
 
 
 def _show(value: Any) -> str:

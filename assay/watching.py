@@ -167,7 +167,8 @@ def _show(terminal: Console, bench: Bench, result: Result, interactive: bool) ->
         terminal.print(line, soft_wrap=True)
     for line in panel.score(result, chapter, points=chapter.grader_dir.is_dir()):
         terminal.print(line, soft_wrap=True)
-    terminal.print(f"  next: {panel.next_step(result, chapter)}", soft_wrap=True)
+    for line in panel.following(result, chapter, width=terminal.width):
+        terminal.print(line, soft_wrap=True)
     if interactive:
         terminal.print(f"\n{KEYS}", style="dim")
 
