@@ -72,6 +72,17 @@ class Folder:
         Raises:
             Halt: the module can't be imported, or has no such function.
         """
+        function = getattr(self.module_of(name), name, None)
+        if not callable(function):
+            raise Halt("missing", f"{self._module_of[name]}.py has no function {name}")
+        return function  # type: ignore[no-any-return]
+
+    def module_of(self, name: str) -> ModuleType:
+        """The learner's module in which a function is looked for, imported.
+
+        Raises:
+            Halt: it can't be imported.
+        """
         stem = self._module_of[name]
         if stem in self._broken:
             raise self._broken[stem]
@@ -81,10 +92,7 @@ class Folder:
             except Halt as halt:
                 self._broken[stem] = halt
                 raise
-        function = getattr(self._modules[stem], name, None)
-        if not callable(function):
-            raise Halt("missing", f"{stem}.py has no function {name}")
-        return function  # type: ignore[no-any-return]
+        return self._modules[stem]
 
     def _import(self, stem: str) -> ModuleType:
         file = self.folder / f"{stem}.py"
