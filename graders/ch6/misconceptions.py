@@ -26,7 +26,7 @@ def starts_over_each_round(prompt, respond, critique, revise, principles):
 
 @misconception(
     "critique_revision",
-    "The critique is of the newest response, but you revise the first one: hand the newest to both.",
+    "The critique is of the newest response, but you revise the first: hand the newest to both.",
 )
 def revises_the_first(prompt, respond, critique, revise, principles):
     responses = [respond(prompt)]
@@ -53,7 +53,7 @@ def lists_changes_only(prompt, respond, critique, revise, principles):
 
 @misconception(
     "critique_revision",
-    "An empty critique is taken for none. Only None means that nothing is wrong: write `is not None`.",
+    "An empty critique is taken for none. Only None means that all is well: use `is not None`.",
 )
 def takes_empty_for_none(prompt, respond, critique, revise, principles):
     responses = [respond(prompt)]
@@ -218,11 +218,12 @@ def stops_at_the_end(constitution, rounds, seed):
 
 
 @misconception(
-    "sample_principles", "The seed is not used: the same seed has to give the same draw."
+    "sample_principles",
+    "The seed is not used: the generator always starts from the same one. Hand it the seed given.",
 )
 def ignores_the_seed(constitution, rounds, seed):
     _some(constitution)
-    generator, drawn = random.Random(), []
+    generator, drawn = random.Random(42), []
     while len(drawn) < rounds:
         drawn += generator.sample(list(constitution), len(constitution))
     return drawn[:rounds]
@@ -283,7 +284,7 @@ def deals_whole_blocks(constitution, rounds, seed):
 
 @misconception(
     "sample_principles",
-    "An empty constitution goes unnoticed. Raise ValueError before the loop, which would never end.",
+    "An empty constitution goes unnoticed. Raise ValueError before the loop, or it never ends.",
 )
 def draws_from_nothing(constitution, rounds, seed):
     generator, drawn = random.Random(seed), []
@@ -344,7 +345,7 @@ def keeps_the_unchanged(prompts, transcripts):
 
 @misconception(
     "build_sft_dataset",
-    "You keep every transcript of more than one round. Rounds alone are no change: compare the texts.",
+    "You keep every transcript with a round. A round alone is no change: compare the texts.",
 )
 def counts_rounds(prompts, transcripts):
     return [(p, t[-1]) for p, t in _paired(prompts, transcripts) if len(t) > 1]
@@ -390,7 +391,7 @@ def _any(principles):
 
 @misconception(
     "ai_preference",
-    "You ask in one order only. The judge's liking for the first place stays in: ask in both orders.",
+    "You ask in one order only. The judge's liking for the first place stays: ask in both.",
 )
 def asks_in_one_order(prompt, response_a, response_b, judge, principles):
     _any(principles)
@@ -673,8 +674,8 @@ def logs_of_sigmoids(reward_a, reward_b, target):
 
 @misconception(
     "soft_preference_loss",
-    "You clamp the probability away from 0 and 1. Beyond the clamp there is no gradient, so a badly "
-    "wrong reward stays wrong.",
+    "You clamp the probability away from 0 and 1. Beyond the clamp there is no gradient, so a "
+    "badly wrong reward stays wrong.",
 )
 def clamps_the_probability(reward_a, reward_b, target):
     p = torch.sigmoid(reward_a - reward_b).clamp(1e-7, 1 - 1e-7)
@@ -683,7 +684,7 @@ def clamps_the_probability(reward_a, reward_b, target):
 
 @misconception(
     "soft_preference_loss",
-    "The target is rounded to 0 or 1. The judge's doubt is the point of a soft label: use it as it is.",
+    "The target is rounded to 0 or 1. The judge's doubt is the point of a soft label: use it.",
 )
 def rounds_the_target(reward_a, reward_b, target):
     hard = (target > 0.5).to(target.dtype)

@@ -177,7 +177,7 @@ def test_sample_principles_depends_on_the_seed(learner):
     require(len(draws) == 4, "two of the seeds 0, 1, 2, 3 give the same order of 30 principles")
 
 
-@extra("sample_principles", weight=2)
+@extra("sample_principles", weight=3)
 @given(SEEDS)
 @example(0)
 def test_sample_principles_repeats_with_the_seed(learner, seed):

@@ -98,7 +98,7 @@ def sample_principles(constitution: Sequence[str], rounds: int, seed: int) -> li
     generator = random.Random(seed)
     drawn: list[str] = []
     while len(drawn) < rounds:
-        drawn += generator.sample(list(constitution), len(constitution))
+        drawn += generator.sample(constitution, len(constitution))
     return drawn[:rounds]
     ### END SOLUTION
 

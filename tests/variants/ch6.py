@@ -124,7 +124,7 @@ def with_max(prompts, pairs, judge, principles, threshold=0.5):
 
 @variant("label_preferences")
 def from_both_sides(prompts, pairs, judge, principles, threshold=0.5):
-    if threshold not in [threshold] or not (0.5 <= threshold) or not (threshold < 1.0):
+    if min(threshold, 0.5) < 0.5 or not threshold < 1.0:
         raise ValueError(f"threshold={threshold}")
     if len(pairs) != len(prompts):
         raise ValueError(f"prompts: {len(prompts)}")
@@ -134,7 +134,7 @@ def from_both_sides(prompts, pairs, judge, principles, threshold=0.5):
         ways = [(prompt, *pair, p), (prompt, *pair[::-1], 1 - p)]
         return [way for way in ways if way[3] > threshold]
 
-    return sum(map(label, prompts, pairs), [])
+    return list(itertools.chain.from_iterable(map(label, prompts, pairs)))
 
 
 @variant("soft_preference_loss")
