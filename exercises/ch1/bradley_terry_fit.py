@@ -32,7 +32,7 @@ def fit_bradley_terry(wins: ArrayLike, steps: int = 1000) -> NDArray[np.float64]
 
     Args:
         wins: wins[i, j] is how often i beat j, shape (n, n), zero diagonal, not negative.
-            Fractional counts are fine. A list of lists will do.
+            Fractional counts are fine. A list of lists will do. The table stays as it is.
         steps: upper bound on the number of Newton iterations; stop earlier when the gradient
             has vanished.
 
@@ -45,7 +45,8 @@ def fit_bradley_terry(wins: ArrayLike, steps: int = 1000) -> NDArray[np.float64]
         ValueError: `wins` is not a square matrix, or has a negative entry, or has no finite
             maximum. A maximum exists exactly if the graph with an arrow from i to j wherever
             wins[i, j] > 0 is strongly connected: from every player, a chain of wins leads to
-            every other. (Someone who never lost would be infinitely strong.)
+            every other. (Someone who never lost would be infinitely strong.) The message names
+            `wins`.
 
     Example:
         >>> s = fit_bradley_terry([[0, 3], [1, 0]])  # 3 wins to 1: s_0 - s_1 = log 3

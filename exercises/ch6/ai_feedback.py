@@ -27,14 +27,14 @@ def ai_preference(
         response_b: response B.
         judge: `judge(prompt, first, second, principle)` gives a probability. Call it with
             positional arguments, once in each order for each principle; which call comes first
-            doesn't matter.
+            doesn't matter. Its exceptions pass through.
         principles: the principles to judge by, at least one.
 
     Returns:
         The probability, a Python float from 0 to 1.
 
     Raises:
-        ValueError: there are no `principles`.
+        ValueError: there are no `principles`; the message names them.
 
     Example:
         >>> def judge(prompt, first, second, principle):  # likes short texts, and the first
@@ -75,7 +75,8 @@ def label_preferences(
 
     Raises:
         ValueError: `threshold` is outside [0.5, 1); or `prompts` and `pairs` differ in length;
-            or there are no `principles`.
+            or there are no `principles`. The message names the argument (one of the two
+            lists where their lengths differ).
 
     Example:
         >>> def judge(prompt, first, second, principle):  # likes short texts, and the first
@@ -100,7 +101,7 @@ def soft_preference_loss(reward_a: Tensor, reward_b: Tensor, target: Tensor) -> 
     For target 1 this is the ordinary loss with A chosen, for target 0 with B chosen. For a target
     in between it is smallest where sigmoid(gap) = target: the reward model learns how sure the
     judge was. It must be stable for gaps of up to 1e4 either way, value and gradient; the
-    derivative with respect to a gap is sigmoid(gap) - target.
+    derivative of a pair's own loss with respect to its gap is sigmoid(gap) - target.
 
     Args:
         reward_a: rewards of the responses A, shape (B,).
@@ -109,7 +110,7 @@ def soft_preference_loss(reward_a: Tensor, reward_b: Tensor, target: Tensor) -> 
 
     Returns:
         The mean loss, a scalar tensor of shape () in the dtype of the rewards, differentiable
-        through both rewards.
+        through both rewards. The inputs stay as they are.
 
     Example:
         >>> from torch import tensor

@@ -31,7 +31,7 @@ def critique_revision(
         critique: `critique(prompt, response, principle)` says in words how the response breaks
             the principle, or gives None.
         revise: `revise(prompt, response, critique_text, principle)` gives a better response.
-        principles: the principle of each round, in order; there may be none.
+        principles: the principle of each round, in order; there may be none. Not changed.
 
     Returns:
         All responses, the initial one first and then one per round, unchanged where nothing was
@@ -74,7 +74,7 @@ def sample_principles(constitution: Sequence[str], rounds: int, seed: int) -> li
         The drawn principles in order: a list of `rounds` texts, as they stand in the constitution.
 
     Raises:
-        ValueError: `constitution` is empty.
+        ValueError: `constitution` is empty; the message names it.
 
     Example:
         >>> drawn = sample_principles(["be kind", "be honest"], rounds=3, seed=0)
@@ -103,10 +103,11 @@ def build_sft_dataset(
             `critique_revision` returns it: at least one response each.
 
     Returns:
-        A list of (prompt, response) tuples, in the order of the prompts.
+        A list of (prompt, response) tuples, in the order of the prompts. The inputs stay as they
+        are.
 
     Raises:
-        ValueError: `prompts` and `transcripts` differ in length.
+        ValueError: `prompts` and `transcripts` differ in length; the message names one of them.
 
     Example:
         >>> build_sft_dataset(["Hi", "Bye"], [["WHAT?", "Hello!"], ["Goodbye.", "Goodbye."]])

@@ -18,7 +18,8 @@ def preference_probability(reward_a: Tensor, reward_b: Tensor) -> Tensor:
 
     Returns:
         The probabilities, elementwise, in the broadcast shape and the dtype of the rewards;
-        differentiable through both arguments, finite for differences of up to 1e4 either way.
+        differentiable through both arguments. For differences of up to 1e4 either way value and
+        gradient are finite. The inputs stay as they are.
 
     Example:
         >>> p = preference_probability(torch.tensor(1.5), torch.tensor(-0.5))
@@ -46,8 +47,8 @@ def bradley_terry_loss(
     large margins for pairs where the annotator found one answer much better.
 
     It must be stable for gaps of up to 1e4 either way, value and gradient: about 0 for a gap of
-    +1e4, 1e4 for a gap of -1e4. The derivative with respect to a gap is -1/2 at gap 0, towards
-    -1 for a lost pair and towards 0 for a pair that is won clearly.
+    +1e4, 1e4 for a gap of -1e4. The derivative of a pair's own loss with respect to its gap is
+    -1/2 at gap 0, near -1 for a pair that is clearly lost and near 0 for one that is clearly won.
 
     Args:
         chosen_rewards: rewards of the preferred answers, shape (B,).
@@ -56,7 +57,7 @@ def bradley_terry_loss(
 
     Returns:
         The mean loss, a scalar tensor of shape () in the dtype of the rewards, differentiable
-        through both rewards.
+        through both rewards. The inputs stay as they are.
 
     Example:
         >>> loss = bradley_terry_loss(torch.tensor([1.5]), torch.tensor([-0.5]))
@@ -90,9 +91,10 @@ def preference_accuracy(chosen_rewards: Tensor, rejected_rewards: Tensor) -> flo
 
     Returns:
         The accuracy, a Python float from 0 to 1 (a measurement: nothing to differentiate).
+        Equal means exactly equal: however small, a lead is a lead.
 
     Raises:
-        ValueError: there are no pairs (`chosen_rewards` is empty).
+        ValueError: there are no pairs; the message names `chosen_rewards`.
 
     Example:
         >>> chosen = torch.tensor([2.0, 1.0, 0.0])
@@ -125,10 +127,10 @@ def last_token_reward(token_rewards: Tensor, attention_mask: Tensor) -> Tensor:
 
     Returns:
         The rewards, shape (B,), in the dtype of `token_rewards`. The gradient is 1 at each row's
-        last real token and exactly 0 at every other position.
+        last real token and exactly 0 at every other position. The inputs stay as they are.
 
     Raises:
-        ValueError: a row of `attention_mask` has no real token at all.
+        ValueError: a row of `attention_mask` has no real token at all; the message names it.
 
     Example:
         >>> token_rewards = torch.tensor([[0.1, 0.7, 9.0], [9.0, 0.2, 0.3]])
@@ -164,7 +166,7 @@ def reward_centering_loss(chosen_rewards: Tensor, rejected_rewards: Tensor) -> T
 
     Returns:
         The mean over the pairs, without a coefficient: a scalar tensor of shape () in the dtype
-        of the rewards, differentiable through both arguments.
+        of the rewards, differentiable through both arguments. The inputs stay as they are.
 
     Example:
         >>> reward_centering_loss(torch.tensor([1.5, 1.0]), torch.tensor([-0.5, -1.0]))
