@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from hypothesis.errors import Flaky
 
 from assay.course import Chapter
 from assay.diagnosis import Diagnosis
@@ -33,16 +34,13 @@ class Verdict:
 
 
 def judge(one: Property, learner: Learner) -> Verdict:
-    """Run one property against the learner's function.
-
-    Raises:
-        Exception: an error of the property's own; that is a bug of the course, not of the learner.
-    """
+    """Run one property against the learner's function; whatever comes out becomes a verdict."""
     try:
         one.test(learner)
     except Halt as halt:
         return Verdict(one, halt=halt, exception=halt.cause)
-    except Falsified as falsified:
+    except Exception as exception:
+        falsified = as_falsified(exception)
         return Verdict(
             one,
             failure=described(one, falsified, learner.calls),
@@ -50,6 +48,25 @@ def judge(one: Property, learner: Learner) -> Verdict:
             exception=_learners_own(falsified),
         )
     return Verdict(one)
+
+
+def as_falsified(exception: Exception) -> Falsified:
+    """What an exception out of a property says of the learner's function.
+
+    A property may stumble over an answer of an unexpected kind before it can judge it. (That no
+    property stumbles by itself is what ``assay prove`` shows.)
+    """
+    if isinstance(exception, Falsified):
+        return exception
+    if isinstance(exception, Flaky):
+        return Falsified(
+            "asked the same thing twice, the function answered differently: its answer must not "
+            "depend on chance, time or earlier calls"
+        )
+    return Falsified(
+        "the property can't work with what the function returned "
+        f"({type(exception).__name__}: {exception})"
+    )
 
 
 def described(one: Property, falsified: Falsified, calls: Sequence[Call]) -> Failure:

@@ -168,7 +168,8 @@ class Face:
         one = _property(item)
         if one is None or call.when != "call" or self.config.option.runxfail is None:
             return report
-        from assay.learner import Falsified, Halt
+        from assay.grading import as_falsified
+        from assay.learner import Halt
 
         story = self._story(one, item)
         error = call.excinfo.value if call.excinfo is not None else None
@@ -176,8 +177,8 @@ class Face:
             story |= {"status": error.status, "note": error.sentence, "line": error.line}
             self._halted[one.function] = error.sentence
             report.longrepr = f"{one.function}: {error.sentence}"
-        elif isinstance(error, Falsified):
-            story |= self._failure(one, item, error)
+        elif isinstance(error, Exception) and not isinstance(error, pytest.skip.Exception):
+            story |= self._failure(one, item, as_falsified(error))
             report.longrepr = _as_longrepr(story)
             if one.role == "core":
                 self._waiting.add(one.function)

@@ -8,6 +8,7 @@ changed are judged again.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -19,11 +20,15 @@ from pathlib import Path
 
 import msgspec
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from assay import panel
 from assay.checking import Checked, check_chapter, examiner
 from assay.course import Chapter, Course
+from assay.draws import sizes, tensors
+from assay.exploration import GRADING
 from assay.fingerprint import fingerprints
 from assay.grader import Grader
 from assay.progress import Progress
@@ -50,7 +55,11 @@ class Bench:
     @classmethod
     def set_up(cls, course: Course, chapter: Chapter) -> Bench:
         torch.set_num_threads(1)  # a forked child hangs on torch's threads
-        return cls(course, chapter, examiner(chapter))
+        bench = cls(course, chapter, examiner(chapter))
+        _warm_up()
+        gc.collect()
+        gc.freeze()  # the children shall share these pages, not copy them
+        return bench
 
     def check(self, everything: bool = False) -> Result:
         """Judge what has changed, or everything, and return the verdict on the whole chapter."""
@@ -80,6 +89,21 @@ class Bench:
             except OSError:
                 prints |= dict.fromkeys(names, "missing")
         return prints
+
+
+def _warm_up() -> None:
+    """Pay here, once, for what torch and Hypothesis only set up at their first use."""
+    leaf = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([leaf])
+    torch.nn.functional.logsigmoid(leaf).sum().backward()
+    optimizer.step()  # the first one imports a good deal
+
+    @GRADING
+    @given(st.lists(st.integers(0, 9)), tensors(sizes()))
+    def draw(numbers: list[int], tensor: torch.Tensor) -> None:
+        pass
+
+    draw()
 
 
 def _in_child(chapter: Chapter, functions: Sequence[str], grader: Grader) -> Checked:

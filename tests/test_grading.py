@@ -6,8 +6,9 @@ import pytest
 
 from assay.exploration import GRADING
 from assay.grader import grader_of
-from assay.grading import grade
-from assay.inprocess import Folder
+from assay.grading import grade, judge
+from assay.inprocess import Folder, Functions
+from assay.learner import Learner
 from assay.properties import Property
 from assay.scoring import points, weights
 
@@ -68,6 +69,21 @@ def test_the_misconception_is_named_although_another_thing_is_missing_too(arith,
     assert failures[0].misconception == "That is the sum; it is not yet shared out."
 
 
+def test_a_function_that_changes_its_mind(arith, tmp_path):
+    source = "def add(a, b, seen=[]):\n    seen.append(a)\n    return a + b + (len(seen) == 3)\n"
+    (failure,) = verdict(arith, tmp_path, source).functions["add"].failures
+    assert "asked the same thing twice" in failure.reason
+
+
+def test_a_property_may_stumble_over_an_answer(arith):
+    def stumbles(learner):
+        return 1.0 + learner.add(1.0, 2.0)
+
+    learner = Learner(Functions({"add": lambda a, b: "text"}))
+    verdict = judge(one("core", "a", test=stumbles), learner)
+    assert "can't work with what the function returned" in verdict.failure.reason
+
+
 @pytest.mark.parametrize(
     ("body", "status", "note"),
     [
@@ -115,8 +131,8 @@ def test_in_process_submissions_do_not_see_each_other(arith, tmp_path):
     assert verdict(arith, other, RIGHT_MEAN).functions["add"].status == "missing"
 
 
-def one(role, name, weight=None):
-    return Property("f", name, "", role, weight, lambda learner: None, None, 1)
+def one(role, name, weight=None, test=lambda learner: None):
+    return Property("f", name, "", role, weight, test, None, 1)
 
 
 def test_weights_give_the_core_half():
