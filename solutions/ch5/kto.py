@@ -63,7 +63,8 @@ def kto_loss(
 
     One pooled mean: a batch with a single kind of thumb is as good as any other. The reference
     point and the reference's log-probs are constants; gradient reaches `policy_logps` only. The
-    loss is finite and exact for log-ratios up to +-1e4.
+    loss is finite and accurate for log-ratios and z0 up to +-1e4 (mind that torch.tensor(z0) rounds
+    a float to float32).
 
     Args:
         policy_logps: log-prob of each whole response under the policy, shape (B,).
@@ -78,7 +79,7 @@ def kto_loss(
         A tensor of shape (), in the dtype of `policy_logps`.
 
     Raises:
-        ValueError: if `beta` <= 0.
+        ValueError: if `beta` <= 0; the message names the argument.
 
     Example:
         The log-ratios are 1.2 (thumbs up) and -0.3 (thumbs down), both 0.5 * 1 and 0.5 * 0.5 on
@@ -130,7 +131,8 @@ def pairs_to_binary(
         pairs in their given order, nothing dropped. No pairs give an empty list.
 
     Raises:
-        ValueError: if `prompts`, `chosen` and `rejected` are not equally long.
+        ValueError: if the lists are not equally long; the message names one that doesn't fit, so
+            say `prompts`, `chosen` and `rejected` in it.
 
     Example:
         >>> pairs_to_binary(["Hi"], ["Hello!"], ["Go away."])

@@ -25,7 +25,8 @@ def log_odds(mean_logps: Tensor) -> Tensor:
         A tensor of the same shape and dtype.
 
     Raises:
-        ValueError: if any of `mean_logps` is 0 or more (then p >= 1 and there are no odds).
+        ValueError: if any of `mean_logps` is 0 or more (then p >= 1 and there are no odds); the
+            message names the argument.
 
     Example:
         At p = 0.8 the odds are 4 to 1, and log 4 = 1.3863.
@@ -131,7 +132,8 @@ def grpo_advantages(rewards: Tensor, eps: float = 1e-6) -> Tensor:
     mean_b and std_b are those of row b alone. The std is the unbiased one (sum of squares divided
     by G - 1), and eps is added to the std, not to the variance. The result is differentiable in
     the rewards, through the mean and the std as well. Where all rewards of a group are equal the
-    advantages are 0 up to rounding, and their gradient is finite.
+    advantages are 0 up to rounding, and their gradient is finite. A number that is added to all
+    rewards of a group changes nothing, not even one of 1e6.
 
     Args:
         rewards: shape (B, G), one row per prompt, one column per response, G >= 2.
@@ -141,7 +143,8 @@ def grpo_advantages(rewards: Tensor, eps: float = 1e-6) -> Tensor:
         The advantages, shape (B, G), in the dtype of `rewards`.
 
     Raises:
-        ValueError: if G = 1, since a single response of `rewards` has no group to be compared with.
+        ValueError: if G = 1, for a single response has nothing to be compared with; the message
+            names `rewards`.
 
     Example:
         The mean is 2 and the unbiased std is 1.
