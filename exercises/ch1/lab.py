@@ -220,14 +220,14 @@ def main() -> None:
     print(
         f"""
 What you should see ({file.name} shows it, too):
-- Both models heard the same annotators on the same answers. One annotator's 7 is
-  another's 5, which blurs the marks; it cancels in a comparison, and the model
-  that learned from comparisons ranks new answers better.
+- Both models heard the same annotators on the same answers. One annotator's 7
+  is another's 5, which blurs the marks; it cancels in a comparison, and the
+  model that learned from comparisons ranks new answers better.
 - Only differences matter: raising all rewards leaves the loss as it is, and
   without the centering loss the mean reward stays near the arbitrary constant
   (2) where it began.
-- Reward differences are log-odds: the learned reward follows true quality with a
-  slope near 1, and the tournament's strengths come back from its wins alone."""
+- Reward differences are log-odds: the learned reward follows true quality with
+  a slope near 1, and the tournament's strengths come back from its wins alone."""
     )
 
 

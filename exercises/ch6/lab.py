@@ -285,12 +285,15 @@ def main() -> None:
     print(
         f"""
 What you should see ({file.name} shows it, too):
-- Each round removes the flaws of the one principle that it applies, and no others.
-- Fine-tuned on revisions of {ROUNDS} principles per draft, the policy has about half the
-  flaws left; moved towards the reward that it learned from its own verdicts, it
-  loses most of the rest. No human labelled anything; humans wrote four sentences.
-- Read in one order, the judge favours what comes first and is often wrong. Asked in
-  both orders, it is right far more often, and a threshold trades labels for quality."""
+- Each round removes the flaws of the one principle that it applies, and no
+  others.
+- Fine-tuned on revisions by {ROUNDS} principles a draft, the policy has about half
+  the flaws left; moved towards the reward that it learned from its own
+  verdicts, it loses most of the rest. No human labelled anything; humans wrote
+  four sentences.
+- In one order, the judge favours what comes first and is often wrong. Asked in
+  both orders it is right far more often, and a threshold trades the number of
+  labels for their quality."""
     )
 
 

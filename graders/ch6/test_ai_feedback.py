@@ -10,6 +10,7 @@ from torch import Tensor, tensor
 
 from assay.draws import batches, numbers, sizes
 from assay.judging import (
+    Falsified,
     agree,
     finite,
     is_float,
@@ -18,7 +19,6 @@ from assay.judging import (
     rejects,
     untouched,
 )
-from assay.learner import Falsified
 from assay.properties import core, extra
 
 # --- ai_preference

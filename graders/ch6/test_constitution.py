@@ -8,8 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assay.draws import sizes
-from assay.judging import agree, passes_through, rejects, require, untouched
-from assay.learner import Falsified
+from assay.judging import Falsified, agree, passes_through, rejects, require, untouched
 from assay.properties import core, extra
 
 # --- critique_revision
