@@ -336,7 +336,7 @@ zeros, so compare each with its own kind):
   always adds up. Without the leash the policy finds that out, and the score
   climbs while quality collapses; the KL penalty keeps it where it was judged.
 - Without SFT, the leash is tied to the base model, which babbles anyway: the
-  policy is free to babble for reward. That is why the stages come in this order."""
+  policy is free to babble for reward. Hence the order of the stages."""
     )
 
 
