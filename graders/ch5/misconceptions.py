@@ -270,6 +270,16 @@ def live_z0(policy, ref, desirable, z0, beta=0.1, lambda_d=1.0, lambda_u=1.0):
     return _losses(gain, -gain, desirable, lambda_d, lambda_u).mean()
 
 
+@misconception(
+    "kto_loss",
+    "Gradient flows into the reference and the reference point. Both are constants: detach them.",
+)
+def nothing_detached(policy, ref, desirable, z0, beta=0.1, lambda_d=1.0, lambda_u=1.0):
+    _checked(beta)
+    gain = beta * (policy - ref - z0)
+    return _losses(gain, -gain, desirable, lambda_d, lambda_u).mean()
+
+
 # --- pairs_to_binary
 
 
@@ -356,7 +366,8 @@ def _negative(mean_logps):
 
 @misconception(
     "log_odds",
-    "You compute 1 - exp(mean_logps), which loses its digits for p near 1. torch.expm1 keeps them.",
+    "You compute exp(mean_logps) and then 1 minus it, which loses its digits for p near 1, with "
+    "log1p as well. torch.expm1 keeps them.",
 )
 def cancels(mean_logps):
     _negative(mean_logps)
@@ -513,7 +524,7 @@ def log_of_sigmoid(chosen, rejected, lam=0.1):
 
 @misconception(
     "orpo_loss",
-    "The odds are computed with 1 - exp(x), which loses its digits near p = 1: use your log_odds.",
+    "The odds lose their digits near p = 1, where 1 - exp(x) cancels: use log_odds, or mend it.",
 )
 def orpo_cancels(chosen, rejected, lam=0.1):
     odds = [x - torch.log(1 - torch.exp(x)) for x in (chosen, rejected)]
