@@ -82,8 +82,9 @@ def kto_loss(
         ValueError: if `beta` <= 0; the message names the argument.
 
     Example:
-        The log-ratios are 1.2 (thumbs up) and -0.3 (thumbs down), both 0.5 * 1 and 0.5 * 0.5 on
-        their right side of z0 = 0.2: (1 * (1 - sigmoid(0.5)) + 2 * (1 - sigmoid(0.25))) / 2.
+        The log-ratios are 1.2 (thumbs up) and -0.3 (thumbs down). With z0 = 0.2 they are 1.0 and
+        0.5 on their right side of it, times beta 0.5 and 0.25. The loss is the mean of
+        1 * (1 - sigmoid(0.5)) and 2 * (1 - sigmoid(0.25)).
 
         >>> loss = kto_loss(
         ...     policy_logps=torch.tensor([-2.8, -5.3]),
