@@ -38,7 +38,6 @@ def next_token_probs(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray
     ### BEGIN SOLUTION
     if temperature <= 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    logits = np.asarray(logits)
     # With the largest exponent moved to 0, exp can underflow but never overflow.
     gaps = logits - logits.max(axis=-1, keepdims=True)
     weights = np.exp(gaps / temperature)
@@ -76,12 +75,11 @@ def sequence_logprob(logits: np.ndarray, tokens: np.ndarray) -> float:
     Source: Bengio et al. 2003.
     """
     ### BEGIN SOLUTION
-    logits, tokens = np.asarray(logits), np.asarray(tokens)
     if len(tokens) != len(logits):
         raise ValueError(f"tokens: {len(tokens)} ids do not match {len(logits)} rows of logits")
     # log softmax, with the largest logit moved to 0: log(sum of exp) lies between 0 and log V.
-    gaps = logits - logits.max(axis=-1, keepdims=True)
-    logps = gaps - np.log(np.exp(gaps).sum(axis=-1, keepdims=True))
+    gaps = logits - logits.max(axis=1, keepdims=True)
+    logps = gaps - np.log(np.exp(gaps).sum(axis=1, keepdims=True))
     return float(logps[np.arange(len(tokens)), tokens].sum())
     ### END SOLUTION
 
@@ -113,7 +111,6 @@ def kl_divergence(p: np.ndarray, q: np.ndarray) -> float | np.ndarray:
     Source: Kullback & Leibler 1951.
     """
     ### BEGIN SOLUTION
-    p, q = np.asarray(p), np.asarray(q)
     counts = p > 0
     # Where p is 0 the term is 0: put 1 under both logs there, so that 0 * inf never arises.
     with np.errstate(divide="ignore"):  # log 0 = -inf is what we want where q is 0 and p is not
@@ -139,7 +136,7 @@ def expected_reward(probs: np.ndarray, reward: np.ndarray) -> float | np.ndarray
         0.0000
     """
     ### BEGIN SOLUTION
-    return (np.asarray(probs) * np.asarray(reward)).sum(axis=-1)
+    return (probs * reward).sum(axis=-1)
     ### END SOLUTION
 
 
@@ -176,7 +173,6 @@ def aligned_distribution(base_probs: np.ndarray, reward: np.ndarray, beta: float
     ### BEGIN SOLUTION
     if beta <= 0:
         raise ValueError(f"beta must be positive, got {beta}")
-    base_probs, reward = np.asarray(base_probs), np.asarray(reward)
     # In logs the tilt is a sum, and its largest entry can be moved to 0 as in any softmax. A base
     # of 0 becomes -inf *before* the largest is sought, so that its reward cannot drown the others.
     with np.errstate(divide="ignore"):
