@@ -57,20 +57,22 @@ def test_equal_lengths_explain_nothing(learner):
 @worked("find_exploits")
 def test_the_two_largest_gaps(learner):
     """The gaps are 0, 2, −1 and 2: responses 1 and 3, the earlier one first."""
-    exploits = learner.find_exploits([1.0, 3.0, 0.0, 2.0], [1.0, 1.0, 1.0, 0.0], 2)
+    exploits = learner.find_exploits(
+        np.array([1.0, 3.0, 0.0, 2.0]), np.array([1.0, 1.0, 1.0, 0.0]), 2
+    )
     agree(exploits, np.array([1, 3]))
 
 
 @worked("find_exploits")
 def test_no_exploits_wanted_none_given(learner):
     """k = 0 gives an empty list."""
-    agree(learner.find_exploits([1.0, 3.0], [1.0, 1.0], 0), np.array([]))
+    agree(learner.find_exploits(np.array([1.0, 3.0]), np.array([1.0, 1.0]), 0), np.array([]))
 
 
 @worked("find_exploits")
 def test_more_exploits_than_responses_are_refused(learner):
     """k = 3 of 2 responses is a ValueError."""
-    rejects(learner.attempt("find_exploits", [1.0, 3.0], [1.0, 1.0], 3))
+    rejects(learner.attempt("find_exploits", np.array([1.0, 3.0]), np.array([1.0, 1.0]), 3))
 
 
 @worked("refresh_reward_model")

@@ -5,6 +5,8 @@ import numpy as np
 from assay.judging import agree, rejects
 from assay.properties import worked
 
+CLIMB = np.array([0.0, 1.0, 2.0, 3.0])  # a proxy reward that only rises
+
 
 @worked("best_of_n_kl")
 def test_the_best_of_four_lies_log_4_minus_three_quarters_away(learner):
@@ -89,16 +91,16 @@ def test_a_penalty_of_zero_is_refused(learner):
 @worked("overoptimization_step")
 def test_gold_was_best_at_step_2(learner):
     """Gold peaks at step 2 and ends lower, the proxy ends higher: step 2."""
-    agree(learner.overoptimization_step([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 0.8, 0.1]), 2)
+    agree(learner.overoptimization_step(CLIMB, np.array([0.0, 0.5, 0.8, 0.1])), 2)
 
 
 @worked("overoptimization_step")
 def test_a_run_that_ends_at_its_best_is_fine(learner):
     """Gold is highest at the last step: no overoptimization, None."""
-    agree(learner.overoptimization_step([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 0.8, 0.9]), None)
+    agree(learner.overoptimization_step(CLIMB, np.array([0.0, 0.5, 0.8, 0.9])), None)
 
 
 @worked("overoptimization_step")
 def test_a_run_that_lost_both_rewards_was_not_fooled(learner):
     """Gold fell, but so did the proxy: that is bad training, not overoptimization, so None."""
-    agree(learner.overoptimization_step([0.0, 2.0, 1.0], [0.0, 0.8, 0.1]), None)
+    agree(learner.overoptimization_step(np.array([0.0, 2.0, 1.0]), np.array([0.0, 0.8, 0.1])), None)
