@@ -74,9 +74,9 @@ def sft_loss(logits: Tensor, tokens: Tensor, loss_mask: Tensor) -> Tensor:
     response weighs more than a short one (no mean per row first).
 
     What the mask hides has no influence at all: the tokens there may be -100 or any other number
-    that is no token id, the logits that would predict them may be nan or inf, and the gradient
-    to those logits is exactly 0. Where nothing is asked for (an empty mask, or T = 1) the loss is
-    0 and still carries a graph. Stable: gaps of ±1e4 between logits.
+    that is no token id, the logits that would predict them (and the last logits) may be nan or
+    inf, and the gradient to these logits is exactly 0. Where nothing is asked for (an empty mask,
+    or T = 1) the loss is 0 and still carries a graph. Stable: gaps of ±1e4 between logits.
 
     Args:
         logits: (B, T, V) scores that the model gives at each position to each next token.

@@ -68,7 +68,7 @@ def response_mask(prompt_lengths: Tensor, total_lengths: Tensor, max_length: int
         raise ValueError("prompt_lengths: a prompt is longer than prompt and response together")
     if (total_lengths > max_length).any():
         raise ValueError(f"total_lengths: a row does not fit into max_length = {max_length}")
-    positions = torch.arange(max_length, device=prompt_lengths.device)
+    positions = torch.arange(max_length)
     return (positions >= prompt_lengths[:, None]) & (positions < total_lengths[:, None])
     ### END SOLUTION
 
@@ -86,8 +86,8 @@ def sft_loss(logits: Tensor, tokens: Tensor, loss_mask: Tensor) -> Tensor:
 
     What the mask hides has no influence at all: the tokens there may be -100 or any other number
     that is no token id, the logits that would predict them (and the last logits) may be nan or
-    inf, and the gradient to these logits is exactly 0. Where nothing is asked for (an empty mask, or T = 1) the loss is
-    0 and still carries a graph. Stable: gaps of ±1e4 between logits.
+    inf, and the gradient to these logits is exactly 0. Where nothing is asked for (an empty mask,
+    or T = 1) the loss is 0 and still carries a graph. Stable: gaps of ±1e4 between logits.
 
     Args:
         logits: (B, T, V) scores that the model gives at each position to each next token.
