@@ -219,7 +219,7 @@ def surprise(logits: Tensor, tokens: Tensor, mask: Tensor) -> float:
 @example((LOGITS, TOKENS, ASKED))
 @example((LOGITS[1:], TOKENS[1:], ASKED[1:]))
 def test_sft_loss_is_the_mean_surprise(learner, lesson):
-    """A token counts the same in a long and a short response; an empty row adds nothing."""
+    """The loss is the mean of -log-prob over all marked tokens, first tokens left aside."""
     agree(learner.sft_loss(*lesson), f64(surprise(*lesson)))
 
 
