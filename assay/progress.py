@@ -7,8 +7,7 @@ that it was given on, so that only what has changed is checked again.
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Any
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,13 +16,29 @@ from assay.result import FunctionResult, Result, Status
 from assay.saving import write_whole
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A verdict, and the hash of the files that it was given on."""
+
+    hash: str
+    result: Result
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is written down: verdicts by chapter, and how many hints of a function were seen."""
+
+    chapters: dict[str, Kept] = field(default_factory=dict)
+    hints: dict[str, int] = field(default_factory=dict)
+
+
 class Progress:
     """The progress of the learner of a course."""
 
     def __init__(self, course: Course) -> None:
         self.course = course
         self._file = course.root / ".assay" / "progress.json"
-        self._data = self._read()
+        self._memory = self._read()
 
     def result(self, chapter: Chapter) -> Result:
         """The verdict on the chapter as it stands; checks what has changed since the last time."""
@@ -35,13 +50,9 @@ class Progress:
                 for one in chapter.exercises
             }
             return Result("", chapter.id, functions)
-        digest = content_hash(chapter)
-        kept = self._data["chapters"].get(chapter.id, {})
-        if kept.get("hash") == digest:
-            try:
-                return msgspec.convert(kept["result"], Result)
-            except msgspec.ValidationError:
-                pass  # written by another version: check again
+        kept = self._memory.chapters.get(chapter.id)
+        if kept is not None and kept.hash == content_hash(chapter):
+            return kept.result
         from assay.checking import check_chapter
 
         result = check_chapter(chapter).result
@@ -50,10 +61,7 @@ class Progress:
 
     def remember(self, chapter: Chapter, result: Result) -> None:
         """Keep a verdict on the whole chapter."""
-        self._data["chapters"][chapter.id] = {
-            "hash": content_hash(chapter),
-            "result": msgspec.to_builtins(result),
-        }
+        self._memory.chapters[chapter.id] = Kept(content_hash(chapter), result)
         self._write()
 
     def next_hint(self, function: str) -> int:
@@ -61,28 +69,24 @@ class Progress:
         again.
         """
         hints = self.course.exercise(function).hints
-        level = min(self._data["hints"].get(function, 0), len(hints) - 1)
-        self._data["hints"][function] = level + 1
+        level = min(self._memory.hints.get(function, 0), len(hints) - 1)
+        self._memory.hints[function] = level + 1
         self._write()
-        return int(level)
+        return level
 
     def forget_hints(self, function: str) -> None:
         """Start with the first hint of the function again."""
-        self._data["hints"].pop(function, None)
+        self._memory.hints.pop(function, None)
         self._write()
 
-    def _read(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"chapters": {}, "hints": {}}
+    def _read(self) -> Memory:
         try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
-            data.update({key: found[key] for key in data if isinstance(found.get(key), dict)})
-        except (OSError, ValueError, AttributeError):
-            pass  # nothing yet, or not ours any more: progress starts afresh
-        return data
+            return msgspec.json.decode(self._file.read_bytes(), type=Memory)
+        except (OSError, msgspec.DecodeError):
+            return Memory()  # nothing yet, or not ours any more: progress starts afresh
 
     def _write(self) -> None:
-        self._file.parent.mkdir(exist_ok=True)
-        write_whole(self._file, json.dumps(self._data))
+        write_whole(self._file, msgspec.json.encode(self._memory))
 
 
 def content_hash(chapter: Chapter) -> str:

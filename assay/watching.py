@@ -95,7 +95,7 @@ def _warm_up() -> None:
     """Pay here, once, for what torch and Hypothesis only set up at their first use."""
     leaf = torch.zeros(2, requires_grad=True)
     optimizer = torch.optim.Adam([leaf])
-    torch.nn.functional.logsigmoid(leaf).sum().backward()
+    torch.nn.functional.logsigmoid(leaf).sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()  # the first one imports a good deal
 
     @GRADING
@@ -195,6 +195,7 @@ def _show(terminal: Console, bench: Bench, result: Result, interactive: bool) ->
         terminal.print(line, soft_wrap=True)
     if interactive:
         terminal.print(f"\n{KEYS}", style="dim")
+    terminal.file.flush()  # into a pipe, nothing else would
 
 
 def _first_open(result: Result) -> str | None:

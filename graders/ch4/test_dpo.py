@@ -483,7 +483,7 @@ def pairs_of(*counts: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
 
 
 def adam(margin: float, wins: int, losses: int, beta: float, lr: float, steps: int) -> float:
-    """The gap of two logits after training, step by step in plain numbers; `margin` is its start."""
+    """The gap of two logits after training from `margin`, step by step in plain numbers."""
     gap, first, second = margin, 0.0, 0.0
     for step in range(1, steps + 1):
         h = beta * (gap - margin)
