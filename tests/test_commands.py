@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -188,11 +189,14 @@ def test_watch_without_a_terminal(assay, arith):
         stdout=subprocess.PIPE,
         text=True,
     )
+    rescue = threading.Timer(60, process.kill)
+    rescue.start()
     try:
         lines = iter(process.stdout.readline, "")
         assert any("score 0 of 100" in line for line in lines)
         work(arith).write_text(RIGHT_ADD)
         assert any("score 40 of 100" in line for line in lines)
     finally:
+        rescue.cancel()
         process.kill()
         process.wait()
