@@ -877,6 +877,16 @@ def sorts_by_index(proxy, gold, k):
     return sorted(np.argsort(gold - proxy, kind="stable")[:k].tolist())
 
 
+@misconception(
+    "find_exploits",
+    "The sort is not stable: NumPy's default mixes up equal gaps once there are many. Give "
+    'kind="stable".',
+)
+def sorts_unstably(proxy, gold, k):
+    _checked_search(proxy, gold, k)
+    return np.argsort(gold - proxy)[:k].tolist()
+
+
 @misconception("find_exploits", "You return the gaps. Wanted are the indices of the responses.")
 def returns_the_gaps(proxy, gold, k):
     _checked_search(proxy, gold, k)

@@ -310,6 +310,14 @@ def test_find_exploits_takes_the_earlier_of_equals(learner, k):
 
 
 @extra("find_exploits")
+def test_find_exploits_keeps_many_equals_in_order(learner):
+    """Ties keep their order among many responses, too: the sort has to be a stable one."""
+    proxy = np.arange(200) % 2 * 1.0
+    expected = np.concatenate([np.arange(1, 200, 2), np.arange(0, 200, 2)])
+    agree(learner.find_exploits(proxy, np.zeros(200), 200), expected)
+
+
+@extra("find_exploits")
 def test_find_exploits_of_none(learner):
     """k = 0 finds none."""
     agree(learner.find_exploits(*RATED, 0), np.array([]))

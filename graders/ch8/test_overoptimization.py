@@ -371,8 +371,9 @@ def test_optimize_proxy_refuses_no_responses(learner):
 def test_optimize_proxy_names_the_bad_argument(learner):
     """The message of the ValueError names betas, or one of base_probs, proxy and gold."""
     rejects(learner.attempt("optimize_proxy", BASE, PROXY, GOLD, np.zeros(1)), naming="betas")
-    unequal = learner.attempt("optimize_proxy", BASE, PROXY, np.ones(1), BETAS)
-    rejects(unequal, naming=("base_probs", "proxy", "gold"))
+    for problem in ((BASE, PROXY, np.ones(1)), [np.array([])] * 3):
+        call = learner.attempt("optimize_proxy", *problem, BETAS)
+        rejects(call, naming=("base_probs", "proxy", "gold"))
 
 
 # --- overoptimization_step ------------------------------------------------------------------------

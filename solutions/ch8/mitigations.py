@@ -46,7 +46,7 @@ def ensemble_reward(rewards: np.ndarray, method: str = "mean", penalty: float = 
     Source: Coste et al. 2023.
     """
     ### BEGIN SOLUTION
-    rewards = np.asarray(rewards, dtype=float)
+    rewards = np.asarray(rewards)
     if len(rewards) == 0:
         raise ValueError("rewards must hold at least one reward model")
     if method == "mean":
@@ -82,7 +82,7 @@ def length_normalized_reward(reward: np.ndarray, lengths: np.ndarray) -> np.ndar
         [0.5, 0.25]
     """
     ### BEGIN SOLUTION
-    reward, lengths = np.asarray(reward, dtype=float), np.asarray(lengths, dtype=float)
+    reward, lengths = np.asarray(reward), np.asarray(lengths)
     if reward.shape != lengths.shape:
         raise ValueError("reward and lengths must have the same length")
     if np.any(lengths < 1):
@@ -127,7 +127,7 @@ def remove_length_bias(rewards: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     of the corrections in Huang et al. 2024.
     """
     ### BEGIN SOLUTION
-    rewards, lengths = np.asarray(rewards, dtype=float), np.asarray(lengths, dtype=float)
+    rewards, lengths = np.asarray(rewards), np.asarray(lengths)
     if len(rewards) != len(lengths):
         raise ValueError("rewards and lengths must have the same length")
     if len(rewards) == 0:
@@ -172,7 +172,7 @@ def find_exploits(proxy: np.ndarray, gold: np.ndarray, k: int) -> list[int]:
         raise ValueError("proxy and gold must have the same length")
     if not 0 <= k <= len(proxy):
         raise ValueError(f"k must be between 0 and {len(proxy)}, got {k}")
-    gaps = np.asarray(proxy, dtype=float) - np.asarray(gold, dtype=float)
+    gaps = np.subtract(proxy, gold)
     # Sorting by −gap, not reversing a sort by gap: a stable sort then keeps ties in order.
     return np.argsort(-gaps, kind="stable")[:k].tolist()
     ### END SOLUTION

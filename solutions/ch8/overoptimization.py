@@ -81,7 +81,7 @@ def gold_reward(kl: float | np.ndarray, alpha: float, beta: float, kind: str) ->
     ### BEGIN SOLUTION
     if kind not in ("bon", "rl"):
         raise ValueError(f'kind must be "bon" or "rl", got {kind!r}')
-    if np.any(np.asarray(kl) < 0):
+    if (np.asarray(kl) < 0).any():
         raise ValueError("kl must not be negative")
     d = np.sqrt(kl)
     if kind == "bon":
@@ -182,12 +182,12 @@ def optimize_proxy(
     Source: the experiment of Gao et al. 2022, in closed form; the tilt is that of chapter 0.
     """
     ### BEGIN SOLUTION
-    base_probs, proxy, gold = (np.asarray(x, dtype=float) for x in (base_probs, proxy, gold))
+    base_probs, proxy, gold = (np.asarray(x) for x in (base_probs, proxy, gold))
     if not len(base_probs) == len(proxy) == len(gold):
         raise ValueError("base_probs, proxy and gold must have the same length")
     if len(base_probs) == 0:
         raise ValueError("base_probs must not be empty")
-    betas = np.asarray(betas, dtype=float)
+    betas = np.asarray(betas)
     if np.any(betas <= 0):
         raise ValueError("betas must all be positive")
 
@@ -242,7 +242,6 @@ def overoptimization_step(proxy: np.ndarray, gold: np.ndarray) -> int | None:
     if len(gold) == 0:
         raise ValueError("proxy and gold must not be empty")
     best = int(np.argmax(gold))  # argmax gives the first of equals
-    if gold[-1] < gold[best] and proxy[-1] > proxy[best]:
-        return best
-    return None
+    fooled = gold[-1] < gold[best] and proxy[-1] > proxy[best]
+    return best if fooled else None
     ### END SOLUTION
