@@ -1,13 +1,12 @@
 """Mitigations: rewards that are harder to hack, and a loop that keeps up with the policy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 
-def ensemble_reward(rewards: ArrayLike, method: str = "mean", penalty: float = 0.0) -> np.ndarray:
+def ensemble_reward(rewards: np.ndarray, method: str = "mean", penalty: float = 0.0) -> np.ndarray:
     """Combine the opinions of several reward models, so that no single blind spot decides.
 
     Member k of the ensemble gives response i the reward r[k, i]. Over the K members,
@@ -26,8 +25,8 @@ def ensemble_reward(rewards: ArrayLike, method: str = "mean", penalty: float = 0
         penalty: price of disagreement, used by "uncertainty" only.
 
     Returns:
-        (N,) array of combined rewards. The variance is accurate also where all rewards share a
-        large offset, such as 1e6.
+        (N,) array of combined rewards. The variance is accurate to 1e-6 also where all rewards
+        share an offset of up to 1e8.
 
     Raises:
         ValueError: `method` is none of the three, or `rewards` has no member (K = 0). The message
@@ -36,7 +35,7 @@ def ensemble_reward(rewards: ArrayLike, method: str = "mean", penalty: float = 0
     Example:
         Two members agree on the first response and quarrel over the second:
 
-        >>> rewards = [[1.0, 4.0], [1.0, 0.0]]
+        >>> rewards = np.array([[1.0, 4.0], [1.0, 0.0]])
         >>> ensemble_reward(rewards, "mean").tolist()
         [1.0, 2.0]
         >>> ensemble_reward(rewards, "worst").tolist()
@@ -49,7 +48,7 @@ def ensemble_reward(rewards: ArrayLike, method: str = "mean", penalty: float = 0
     raise NotImplementedError("write ensemble_reward here")
 
 
-def length_normalized_reward(reward: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+def length_normalized_reward(reward: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Reward per token, so that a response can't earn more by being longer alone.
 
         normalized_i = reward_i / lengths_i
@@ -62,19 +61,19 @@ def length_normalized_reward(reward: ArrayLike, lengths: ArrayLike) -> np.ndarra
         (N,) array of rewards per token.
 
     Raises:
-        ValueError: some length is below 1, or `reward` and `lengths` differ in length. The message
-            names the argument (for unequal lengths: either of them).
+        ValueError: some length is below 1 (the message names `lengths`), or `reward` and `lengths`
+            differ in length (it names one of them).
 
     Example:
         The second response earns more in total, the first more per token:
 
-        >>> length_normalized_reward([2.0, 3.0], [4, 12]).tolist()
+        >>> length_normalized_reward(np.array([2.0, 3.0]), np.array([4, 12])).tolist()
         [0.5, 0.25]
     """
     raise NotImplementedError("write length_normalized_reward here")
 
 
-def remove_length_bias(rewards: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+def remove_length_bias(rewards: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Take out of the rewards what a straight line in the length explains.
 
     Fit the least-squares line of reward on length over the N responses; keep what it leaves over,
@@ -103,7 +102,7 @@ def remove_length_bias(rewards: ArrayLike, lengths: ArrayLike) -> np.ndarray:
         Every 10 tokens brought 1 point; the second response is half a point better than its length
         alone would make it, its neighbours a quarter worse:
 
-        >>> remove_length_bias([1.0, 2.75, 3.0], [10, 20, 30]).tolist()
+        >>> remove_length_bias(np.array([1.0, 2.75, 3.0]), np.array([10, 20, 30])).tolist()
         [2.0, 2.75, 2.0]
 
     Source: Singhal et al. 2023 (how far length alone explains rewards); the line is the simplest
@@ -112,7 +111,7 @@ def remove_length_bias(rewards: ArrayLike, lengths: ArrayLike) -> np.ndarray:
     raise NotImplementedError("write remove_length_bias here")
 
 
-def find_exploits(proxy: Sequence[float], gold: Sequence[float], k: int) -> list[int]:
+def find_exploits(proxy: np.ndarray, gold: np.ndarray, k: int) -> list[int]:
     """The k responses that the proxy overrates most: what to label next in adversarial training.
 
         gap_i = proxy_i − gold_i
@@ -127,13 +126,14 @@ def find_exploits(proxy: Sequence[float], gold: Sequence[float], k: int) -> list
         k = 0 gives none. A list or an array.
 
     Raises:
-        ValueError: `k` is below 0 or above N, or `proxy` and `gold` differ in length. The message
-            names the argument (for unequal lengths: either of them).
+        ValueError: `k` is below 0 or above N (the message names `k`), or `proxy` and `gold` differ
+            in length (it names one of them).
 
     Example:
         The gaps are 0, 2, −1 and 2:
 
-        >>> find_exploits(proxy=[1.0, 3.0, 0.0, 2.0], gold=[1.0, 1.0, 1.0, 0.0], k=2)
+        >>> proxy, gold = np.array([1.0, 3.0, 0.0, 2.0]), np.array([1.0, 1.0, 1.0, 0.0])
+        >>> find_exploits(proxy, gold, k=2)
         [1, 3]
 
     Source: the search step of adversarial training, compare Perez et al. 2022 (red teaming).

@@ -1,10 +1,8 @@
 """Overoptimization: how far a proxy reward can be pushed before the true reward falls."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 
 def best_of_n_kl(n: int) -> float:
@@ -111,7 +109,7 @@ def peak_kl(alpha: float, beta: float, kind: str) -> float:
 
 
 def optimize_proxy(
-    base_probs: ArrayLike, proxy: ArrayLike, gold: ArrayLike, betas: ArrayLike
+    base_probs: np.ndarray, proxy: np.ndarray, gold: np.ndarray, betas: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Optimise a proxy under several KL penalties; report the KL, the proxy and the gold reward.
 
@@ -131,8 +129,8 @@ def optimize_proxy(
             its proxy is the largest of all.
         proxy: (V,) reward that is optimised. Stable for proxy/β up to ±1e4.
         gold: (V,) reward that is really wanted.
-        betas: KL penalties, each above 0, in any order; a list or an array of length B. An empty
-            one gives three arrays of length 0.
+        betas: (B,) KL penalties, each above 0, in any order. An empty array gives three empty
+            arrays.
 
     Returns:
         Three arrays (kl, expected proxy, expected gold), each of shape (B,), in the order of
@@ -140,14 +138,15 @@ def optimize_proxy(
 
     Raises:
         ValueError: some β in `betas` is <= 0; `base_probs`, `proxy` and `gold` differ in length
-            or are empty. The message names the argument (for unequal lengths: any of those that
-            differ).
+            or are empty. The message names `betas`, or one of those three.
 
     Example:
         Two responses; the proxy likes the first, the gold reward the second. With β = 1 the first
         gets probability e/(e + 1) = 0.7311:
 
-        >>> kl, proxy, gold = optimize_proxy([0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.0, 0.1])
+        >>> half, betas = np.array([0.5, 0.5]), np.array([1.0, 0.1])
+        >>> likes, worth = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+        >>> kl, proxy, gold = optimize_proxy(half, likes, worth, betas)
         >>> kl.round(4).tolist()
         [0.1109, 0.6926]
         >>> proxy.round(4).tolist()
@@ -160,7 +159,7 @@ def optimize_proxy(
     raise NotImplementedError("write optimize_proxy here")
 
 
-def overoptimization_step(proxy: Sequence[float], gold: Sequence[float]) -> int | None:
+def overoptimization_step(proxy: np.ndarray, gold: np.ndarray) -> int | None:
     """The step after which training only fooled the proxy, or None.
 
     Let t be the step with the best gold reward, the first one if several are equally good. The run
@@ -181,9 +180,10 @@ def overoptimization_step(proxy: Sequence[float], gold: Sequence[float]) -> int 
         ValueError: `proxy` and `gold` differ in length or are empty. The message names one of them.
 
     Example:
-        >>> overoptimization_step(proxy=[0.0, 1.0, 2.0, 3.0], gold=[0.0, 0.5, 0.8, 0.1])
+        >>> proxy = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> overoptimization_step(proxy, np.array([0.0, 0.5, 0.8, 0.1]))
         2
-        >>> print(overoptimization_step(proxy=[0.0, 1.0, 2.0, 3.0], gold=[0.0, 0.5, 0.8, 0.9]))
+        >>> print(overoptimization_step(proxy, np.array([0.0, 0.5, 0.8, 0.9])))
         None
 
     Source: the pattern described by Gao et al. 2022.
