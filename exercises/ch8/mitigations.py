@@ -26,7 +26,7 @@ def ensemble_reward(rewards: np.ndarray, method: str = "mean", penalty: float = 
 
     Returns:
         (N,) array of combined rewards. The variance is accurate to 1e-6 also where all rewards
-        share an offset of up to 1e8.
+        share an offset of up to 1e8. The argument is left unchanged.
 
     Raises:
         ValueError: `method` is none of the three, or `rewards` has no member (K = 0). The message
@@ -58,7 +58,7 @@ def length_normalized_reward(reward: np.ndarray, lengths: np.ndarray) -> np.ndar
         lengths: (N,) number of tokens of each response, at least 1.
 
     Returns:
-        (N,) array of rewards per token.
+        (N,) array of rewards per token. The arguments are left unchanged.
 
     Raises:
         ValueError: some length is below 1 (the message names `lengths`), or `reward` and `lengths`
@@ -92,7 +92,7 @@ def remove_length_bias(rewards: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
     Returns:
         (N,) array of corrected rewards. Where all lengths are equal (so also for N = 1) there is no
-        line to fit, and the rewards come back unchanged.
+        line to fit, and the rewards come back as they are. The arguments are left unchanged.
 
     Raises:
         ValueError: `rewards` and `lengths` differ in length or are empty. The message names one of
@@ -105,8 +105,8 @@ def remove_length_bias(rewards: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         >>> remove_length_bias(np.array([1.0, 2.75, 3.0]), np.array([10, 20, 30])).tolist()
         [2.0, 2.75, 2.0]
 
-    Source: Singhal et al. 2023 (how far length alone explains rewards); the line is the simplest
-    of the corrections in Huang et al. 2024.
+    Source: Singhal et al. 2023 (how much of a reward is length); compare Huang et al. 2024, who fit
+    a curve where this takes a line.
     """
     raise NotImplementedError("write remove_length_bias here")
 
@@ -123,7 +123,7 @@ def find_exploits(proxy: np.ndarray, gold: np.ndarray, k: int) -> list[int]:
 
     Returns:
         k indices, counted from 0, the largest gap first; of equal gaps the earlier index first.
-        k = 0 gives none. A list or an array.
+        k = 0 gives none. A list or an array. The arguments are left unchanged.
 
     Raises:
         ValueError: `k` is below 0 or above N (the message names `k`), or `proxy` and `gold` differ

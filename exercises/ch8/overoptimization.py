@@ -13,9 +13,9 @@ def best_of_n_kl(n: int) -> float:
 
         KL(best of n ‖ base) = log n − (n − 1)/n
 
-    whatever the reward is. The formula is exact where no two draws ever tie in reward, as with a
-    continuous reward. Draws of a few possible responses do tie (the same one can come twice): the
-    real divergence is then smaller, and the formula an upper bound.
+    with the natural logarithm. No reward appears in it. The formula is exact where no two draws
+    ever tie in reward, as with a continuous reward. Draws of a few possible responses do tie (the
+    same one can come twice): the real divergence is then smaller, and the formula an upper bound.
 
     Args:
         n: how many responses are drawn, a whole number of at least 1.
@@ -45,13 +45,14 @@ def gold_reward(kl: float | np.ndarray, alpha: float, beta: float, kind: str) ->
         kind "bon" (best of n):               gold = d · (α − β · d)
         kind "rl"  (reinforcement learning):  gold = d · (α − β · log d),  and 0 at d = 0
 
-    α says how much the proxy is worth at first, β how fast that worth is lost. Both curves start at
-    0, rise, and fall again: the proxy has then been optimised too hard.
+    where log is the natural logarithm. α says how much the proxy is worth at first, β how fast that
+    worth is lost. For positive α and β both curves start at 0, rise, and fall again: the proxy has
+    then been optimised too hard.
 
     Args:
         kl: KL divergence from the starting policy in nats, at least 0: a float, or an array of any
-            shape.
-        alpha: α, the slope at the start.
+            shape. It is left unchanged.
+        alpha: α, the worth of the proxy at first.
         beta: β, the strength of overoptimization (not the KL penalty of RLHF).
         kind: "bon" or "rl".
 
@@ -134,7 +135,7 @@ def optimize_proxy(
 
     Returns:
         Three arrays (kl, expected proxy, expected gold), each of shape (B,), in the order of
-        `betas`. kl is KL(tilted ‖ base) in nats.
+        `betas`. kl is KL(tilted ‖ base) in nats. The arguments are left unchanged.
 
     Raises:
         ValueError: some β in `betas` is <= 0; `base_probs`, `proxy` and `gold` differ in length
@@ -174,7 +175,8 @@ def overoptimization_step(proxy: np.ndarray, gold: np.ndarray) -> int | None:
         gold: (T,) gold reward at the same steps.
 
     Returns:
-        t, counted from 0, if the run was overoptimised, else None.
+        t, counted from 0, if the run was overoptimised, else None. The arguments are left
+        unchanged.
 
     Raises:
         ValueError: `proxy` and `gold` differ in length or are empty. The message names one of them.
