@@ -217,8 +217,8 @@ def main() -> None:
 What you should see ({file.name} shows it, too):
 - The base model has learned its corpus well, and says most often what the web
   says most often: here, a conspiracy theory. Capability is not alignment.
-- A lower temperature makes the usual more usual, not the good. Forbidding a word
-  hits the best answer together with the worst.
+- A lower temperature makes the usual more usual, not the good. Forbidding a
+  word hits the best answer together with the worst.
 - The tilt moves probability to the good answers, more of it the smaller β is.
   Its objective is exactly β log Z, and none of 5000 random distributions (last
   column) does better: for its distance from the base, nothing earns more."""

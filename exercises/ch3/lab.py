@@ -382,8 +382,9 @@ def main() -> None:
     print(
         f"""
 What you should see ({file.name} shows it, too):
-- The reward model is a proxy. SFT answers hold one "!" or none, and one is liked:
-  it learned that every "!" is good, and never saw what five of them are like.
+- The reward model is a proxy. SFT answers hold one "!" or none, and one is
+  liked: it learned that every "!" is good, and never saw what five of them are
+  like.
 - Without the leash PPO does what it was told: the reward rises and rises, while
   quality climbs first, then falls far below that of the SFT model.
 - With a KL penalty the policy stays where the reward model knows what it says.
@@ -391,9 +392,9 @@ What you should see ({file.name} shows it, too):
 - An adapting beta finds by itself the strength that holds the KL near its
   target, though the KL overshoots first: beta only turns slowly.
 - k1 and k3, from the sampled answers alone, follow the exact KL.
-- The clip bites most in the first update, where everything moves at once: a good
-  token above 1.2 and a bad one below 0.8 are pushed no further. One that was
-  dragged the wrong way (bad above 1.2, good below 0.8) still counts in full."""
+- The clip bites most in the first update, where everything moves at once: a
+  good token above 1.2 and a bad one below 0.8 are pushed no further. One that
+  was dragged the wrong way (bad above 1.2, good below 0.8) still counts in full."""
     )
 
 

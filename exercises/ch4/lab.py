@@ -192,8 +192,8 @@ What you should see ({file.name} shows it, too):
   to one constant.
 - beta is the leash: a small one buys more reward, farther from the reference.
 - What keeps DPO away from the closed form is the luck of the comparisons: it
-  even has the lower loss on those it saw. The distance falls like one over their
-  number, once there are enough that every response has won and lost."""
+  even has the lower loss on those it saw. The distance falls like one over
+  their number, once there are enough that every response has won and lost."""
     )
 
 

@@ -238,13 +238,13 @@ def main() -> None:
     print(
         f"""
 What you should see ({file.name} shows it, too):
-- KTO learns from thumbs that never compared two responses, and gets about as far
-  as with pairs that were taken apart into thumbs.
+- KTO learns from thumbs that never compared two responses, and gets about as
+  far as with pairs that were taken apart into thumbs.
 - The lambdas are a bar: KTO lifts what has a share of thumbs up above
   lambda_u / (lambda_d + lambda_u), and suppresses the rest. Who fears a bad
   response three times as much asks for three thumbs up to one thumb down.
-- ORPO and SimPO need no reference model. ORPO is held back by its SFT half, which
-  imitates the chosen responses; SimPO has no leash, and walks on.
+- ORPO and SimPO need no reference model. ORPO is held back by its SFT half,
+  which imitates the chosen responses; SimPO has no leash, and walks on.
 - GRPO sees the score of everything it samples. It gets furthest, and it needs
   someone to give all these scores.
 - No path crosses the dashed line, the most reward that can be had at each KL."""

@@ -161,7 +161,7 @@ def standardized(reward: np.ndarray) -> np.ndarray:
 def optimize(world: World, reward: np.ndarray) -> np.ndarray:
     """(kl, proxy, gold) over BETAS."""
     base = np.full(ANSWERS, 1 / ANSWERS)
-    return np.array(optimize_proxy(base, standardized(reward), world.gold, BETAS))
+    return np.array(optimize_proxy(base, standardized(reward), world.gold, np.array(BETAS)))
 
 
 def pick_best(world: World, reward: np.ndarray) -> np.ndarray:
