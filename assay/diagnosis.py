@@ -173,6 +173,9 @@ def _same(a: Any, b: Any) -> bool:
         return a.shape == b.shape and bool(
             torch.allclose(a.double(), b.double(), rtol=1e-5, atol=1e-11, equal_nan=True)
         )
+    if isinstance(a, np.ndarray) != isinstance(b, np.ndarray):
+        plain = [x.tolist() if isinstance(x, np.ndarray) else x for x in (a, b)]
+        return _same(*plain)  # a list of numbers may stand for an array
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.shape != b.shape or a.dtype.kind == "U" or b.dtype.kind == "U":
             return bool(a.shape == b.shape and a.tolist() == b.tolist())
