@@ -223,10 +223,10 @@ def test_whiten_adds_epsilon_inside_the_root(learner):
 
 
 @extra("whiten")
-@given(st.sampled_from([1e8 / 3, -1e8 / 3]))
+@given(st.sampled_from([1e8, -1e8]))
 def test_whiten_does_not_see_an_offset(learner, offset):
     """A large number added to every entry changes nothing: the digits are not lost."""
-    x, mask = UNEVEN
+    x, mask = f64(0.1, 0.7, 2.9, -1.3)[None], torch.ones(1, 4, dtype=torch.bool)
     agree(learner.whiten(x + offset, mask), whitened(x, mask), rtol=1e-6)
 
 
