@@ -1,4 +1,4 @@
-"""``assay doctor``: what this machine offers, by trying it, and what to do about what is missing."""
+"""``assay doctor``: what this machine offers, by trying it, and how to get what is missing."""
 
 from __future__ import annotations
 
