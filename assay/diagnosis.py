@@ -79,7 +79,13 @@ class Diagnosis:
                 return None
             given = _answer(backend, probe.request)
             alive = [one for one in alive if self._fits(one, probe, given)]
+        if len(alive) > 1:
+            # One whose mistake no probe shows fits everybody; it must not stand in the way.
+            alive = [one for one in alive if self._shows(one, probes)]
         return alive[0] if len(alive) == 1 else None
+
+    def _shows(self, one: Misconception, probes: Sequence[Probe]) -> bool:
+        return not all(_alike(self._known(one, probe), probe.right) for probe in probes)
 
     def _fits(self, one: Misconception, probe: Probe, given: Call | None) -> bool:
         """Alike; an error check that only the learner forgot is no matter."""

@@ -167,17 +167,17 @@ def test_collecting_shows_real_node_ids(run):
 
 
 def test_the_last_failure_is_tried_first(run, arith):
-    """A rare failure, once found, is found again at once."""
-    rare = RIGHT.replace("return a + b", "return a + b + (a == 7.0 and b == 3.0)")
-    for _ in range(40):
-        status, out = run(rare, "graders/ch1/test_arith.py")
-        if status:
-            break
-    else:
-        pytest.skip("the rare input was not drawn")
-    for _ in range(2):
-        status, out = run(rare, "graders/ch1/test_arith.py")
-        assert status == 1 and "add(7.0, 3.0) returned" in out
+    """What failed last time is the first thing that the next run asks."""
+    log = arith.root / "asked.txt"
+    wrong = RIGHT.replace(
+        "return a + b", f"open({str(log)!r}, 'a').write(f'{{a}} {{b}}\\n'); return a + b + (a > 2)"
+    )
+    core = "graders/ch1/test_arith.py::test_add_is_plus"
+    assert run(wrong, core)[0] == 1
+    log.unlink()
+    status, out = run(wrong, core)
+    assert status == 1 and "add(3.0, 0.0) returned 4.0" in out
+    assert "3.0 0.0" in log.read_text().splitlines()[:2]
 
 
 def test_other_tests_are_left_alone(run, tmp_path):
