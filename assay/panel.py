@@ -29,6 +29,9 @@ SIGNS = {
 
 INDENT = "    "
 
+#: Reasons that say no more than the answer and the expected one, shown beside each other.
+SHOWN = ("another number", "another answer")
+
 
 def console(*, color: bool | None = None, width: int | None = None) -> Console:
     """A console for this terminal; NO_COLOR and pipes are respected, 80 columns where there is no
@@ -78,7 +81,12 @@ def show(
 
 def following(result: Result, chapter: Chapter, *, width: int = 80) -> Iterator[Text]:
     """The next step, wrapped."""
-    text = f"next: {next_step(result, chapter)}"
+    return step(next_step(result, chapter), width)
+
+
+def step(sentence: str, width: int = 80) -> Iterator[Text]:
+    """A line that says what comes next, wrapped."""
+    text = f"next: {sentence}"
     lines = textwrap.wrap(
         text,
         max(40, width),
@@ -133,7 +141,8 @@ def _failure(failure: Failure, width: int) -> Iterator[Text]:
             yield from _wrapped(call, width, hanging="  ")
     if expected and calls:
         yield from _wrapped(f"expected {expected}", width, "green", hanging="  ")
-    yield from _wrapped(failure.reason, width, "red", hanging="  ")
+    if failure.reason not in SHOWN:
+        yield from _wrapped(failure.reason, width, "red", hanging="  ")
     if failure.misconception:
         yield from _wrapped(f"Perhaps: {failure.misconception}", width, "yellow", hanging="  ")
     trace = [line for line in failure.trace.rstrip().split("\n") if line.strip(" ^~")]
@@ -186,7 +195,10 @@ def next_step(result: Result, chapter: Chapter) -> str:
             if function.status is status:
                 verb = "write" if status in (Status.NOT_STARTED, Status.MISSING) else "mend"
                 return f"{verb} {name} in {_place(chapter, name)} (stuck? assay hint {name})"
-    return f"{chapter.id} is solved. Well done!" if result.solved else "nothing was selected"
+    if not result.functions:
+        return "nothing was selected"
+    whole = len(result.functions) == len(chapter.exercises)
+    return f"{chapter.id} is solved. Well done!" if whole else f"on with the rest of {chapter.id}"
 
 
 def _place(chapter: Chapter, function: str, line: int | None = None) -> str:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(course: Course) -> Iterator[str]:
     """A line per chapter, and the next step."""
-    from assay.panel import next_step
+    from assay.panel import next_step, step
     from assay.progress import Progress
 
     progress = Progress(course)
@@ -46,4 +46,5 @@ def lines(course: Course) -> Iterator[str]:
         if following is None and not result.solved:
             following = next_step(result, chapter.located_in(chapter.stub_dir))
     yield f"     {earned:g} of {total:g} points" + ("" if hidden else " by the visible examples")
-    yield f"next: {following or 'the whole course is solved. Well done!'}"
+    for line in step(following or "the whole course is solved. Well done!"):
+        yield line.plain
