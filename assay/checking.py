@@ -58,7 +58,7 @@ def check_chapter(
         grader: what to check with; loaded if not given.
     """
     grader = grader or examiner(chapter)
-    backend = Folder(folder or chapter.stub_dir, chapter)
+    backend = Folder(folder or chapter.stub_dir, chapter.module_of)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         result = grade(

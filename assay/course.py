@@ -92,6 +92,11 @@ class Chapter:
         """Untouched stubs, which stand in for the solutions in what students are given."""
         return self.text_dir / "stubs"
 
+    @property
+    def module_of(self) -> dict[str, str]:
+        """The module that each function lives in."""
+        return {exercise.function: exercise.module for exercise in self.exercises}
+
     def exercise(self, function: str) -> Exercise:
         """The exercise of that name.
 

@@ -79,4 +79,4 @@ def _diagnosis(chapter: Chapter, properties: tuple[Property, ...]) -> Diagnosis 
     if not chapter.solution_dir.is_dir():
         return None
     misconceptions = load_misconceptions(chapter.grader_dir / "misconceptions.py")
-    return Diagnosis(misconceptions, properties, Folder(chapter.solution_dir, chapter))
+    return Diagnosis(misconceptions, properties, Folder(chapter.solution_dir, chapter.module_of))

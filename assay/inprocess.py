@@ -18,7 +18,6 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from assay.calling import Interrupt, Reply, Request, perform
-from assay.course import Chapter
 from assay.learner import Halt
 
 #: CPU seconds that one call may take.
@@ -50,14 +49,14 @@ class Folder:
 
     Args:
         folder: where the learner's modules are; they may import each other.
-        chapter: says in which module each function is looked for.
+        modules: the module in which each function is looked for.
         limit: CPU seconds for one call.
     """
 
-    def __init__(self, folder: Path, chapter: Chapter, limit: float = CALL_LIMIT) -> None:
+    def __init__(self, folder: Path, modules: Mapping[str, str], limit: float = CALL_LIMIT) -> None:
         self.folder = folder.resolve()
         self.limit = limit
-        self._module_of = {one.function: one.module for one in chapter.exercises}
+        self._module_of = dict(modules)
         self._modules: dict[str, ModuleType] = {}
         self._broken: dict[str, Halt] = {}
 

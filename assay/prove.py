@@ -101,7 +101,7 @@ def prove(chapter: Chapter, functions: Sequence[str] = ()) -> Iterator[Finding]:
     properties, diagnosis = grader.properties, grader.diagnosis
     if diagnosis is None:
         raise CourseError(f"{chapter.id} has no solutions here to prove its graders with")
-    reference = Folder(chapter.solution_dir, chapter)
+    reference = Folder(chapter.solution_dir, chapter.module_of)
     variants = _variants(chapter.root / "tests" / "variants" / f"{chapter.id}.py")
     for exercise in chapter.exercises:
         if functions and exercise.function not in functions:

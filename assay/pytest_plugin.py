@@ -118,7 +118,8 @@ class Face:
 
             torch.set_num_threads(1)
             folder = self._folder(chapter_id)
-            self._learners[chapter_id] = Learner(Folder(folder, self.course.chapter(chapter_id)))
+            modules = self.course.chapter(chapter_id).module_of
+            self._learners[chapter_id] = Learner(Folder(folder, modules))
         return self._learners[chapter_id]
 
     def _folder(self, chapter_id: str) -> Path:

@@ -21,7 +21,7 @@ def seconds(command, **kwargs):
 
 
 def test_a_solved_chapter_against_bare_imports(capsys):
-    """``pytest exercises/ch4``, all solved, at most 3 times the imports that it can't do without."""
+    """``pytest exercises/ch4``, all solved: at most 3 times the imports it can't do without."""
     bare = [sys.executable, "-c", "import torch, pytest, hypothesis"]
     solved = [sys.executable, "-m", "pytest", "exercises/ch4", "--submission", "solutions", "-q"]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}

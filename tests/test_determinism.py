@@ -20,7 +20,7 @@ from assay.rendering import show_call
 root, folder, threads, order = sys.argv[1:]
 torch.set_num_threads(int(threads))
 chapter = Course.find(Path(root)).chapter("ch1")
-backend = Folder(Path(folder), chapter)
+backend = Folder(Path(folder), chapter.module_of)
 grader = grader_of(chapter)
 asked = {}
 for one in sorted(grader.properties, key=lambda one: one.name, reverse=order == "backwards"):

@@ -69,7 +69,7 @@ def test_a_chapter_is_whole(chapter):
 
 def test_docstrings_give_numbers_that_are_right(chapter):
     for module in chapter.modules:
-        backend = Folder(chapter.solution_dir, chapter)
+        backend = Folder(chapter.solution_dir, chapter.module_of)
         name = next(one.function for one in chapter.exercises if one.module == module)
         globs = vars(backend.module_of(name))
         finder = doctest.DocTestFinder(recurse=False)
@@ -87,7 +87,7 @@ def test_the_reference_passes_its_visible_examples(chapter):
     from assay.learner import Learner
     from assay.properties import load_properties
 
-    learner = Learner(Folder(chapter.solution_dir, chapter))
+    learner = Learner(Folder(chapter.solution_dir, chapter.module_of))
     examples = load_properties(sorted(chapter.stub_dir.glob("test_*.py")))
     assert {one.function for one in examples} == {one.function for one in chapter.exercises}
     for one in examples:

@@ -25,7 +25,7 @@ def verdict(course, tmp_path, source):
     (folder / "arith.py").write_text(textwrap.dedent(source), encoding="utf-8")
     chapter = course.chapter("ch1")
     grader = grader_of(chapter)
-    backend = Folder(folder, chapter, limit=0.5)
+    backend = Folder(folder, chapter.module_of, limit=0.5)
     return grade("s", chapter, grader.properties, lambda _: backend, grader.diagnosis)
 
 
@@ -104,7 +104,7 @@ def test_missing_function_and_missing_file(arith, tmp_path):
     assert verdict(arith, tmp_path, RIGHT_MEAN).functions["add"].status == "missing"
     (tmp_path / "submission" / "arith.py").unlink()
     chapter = arith.chapter("ch1")
-    backend = Folder(tmp_path / "submission", chapter)
+    backend = Folder(tmp_path / "submission", chapter.module_of)
     result = grade("s", chapter, grader_of(chapter).properties, lambda _: backend)
     assert {one.status for one in result.functions.values()} == {"missing"}
 

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     console = panel.console()
     results = []
     for submission in found:
-        backend = Folder(submission.folder, chapter)
+        backend = Folder(submission.folder, chapter.module_of)
         with contextlib.redirect_stdout(io.StringIO()):
             result = grade(
                 submission.name,

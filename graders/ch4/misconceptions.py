@@ -25,7 +25,7 @@ def mean_over_tokens(token_logprobs, mask):
     "the masked entries instead (masked_fill or where).",
 )
 def multiplies_by_the_mask(token_logprobs, mask):
-    return (token_logprobs * mask.to(token_logprobs.dtype)).sum(-1)
+    return (token_logprobs * mask).sum(-1)
 
 
 @misconception("sequence_logprobs", "The mask is not used: the tokens of the prompt count too.")
