@@ -6,9 +6,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from assay.course import Chapter
 from assay.source import CourseError
+
+#: Most files of a submission that are read, and the size of one in bytes.
+MAX_FILES = 50
+MAX_SIZE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,18 @@ class Submission:
     def content_hash(self) -> str:
         """A hash of the Python files that are graded."""
         digest = hashlib.sha256()
-        for file in sorted(self.folder.glob("*.py")):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        for name, source in self.sources().items():
+            digest.update(name.encode() + b"\0" + source + b"\0")
         return digest.hexdigest()
+
+    def sources(self) -> dict[str, bytes]:
+        """The Python files by name: regular ones of a reasonable size, no links."""
+        found: dict[str, bytes] = {}
+        for file in sorted(self.folder.glob("*.py"))[:MAX_FILES]:
+            stat = file.lstat()
+            if S_ISREG(stat.st_mode) and stat.st_size <= MAX_SIZE:
+                found[file.name] = file.read_bytes()
+        return found
 
 
 def submissions(paths: Sequence[Path], chapter: Chapter) -> Iterator[Submission]:

@@ -1,20 +1,27 @@
-"""``assay grade``: grade submissions and write the results."""
+"""``assay grade``: grade submissions, behind a wall, and write the results."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.course import Course
+from assay.course import Chapter, Course
 
 if TYPE_CHECKING:
     from assay.learner import Backend
+    from assay.submissions import Submission
 
-HELP = "grade submissions of a chapter"
+    BackendFor = Callable[[str], Backend]
+
+HELP = "grade submissions of a chapter, each in a sandbox"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,47 +36,46 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import contextlib
-    import functools
-    import io
-
     from assay import panel
     from assay.grader import grader_of
     from assay.grading import grade
-    from assay.inprocess import Folder
     from assay.result import as_json
+    from assay.sandbox.bubblewrap import SandboxError
     from assay.saving import write_whole
     from assay.submissions import submissions
 
     course = Course.find(args.course)
     chapter = course.chapter(args.chapter)
-    if not args.unsafe_in_process:
+    found = list(submissions(args.paths, chapter))
+    console = panel.console()
+    results = []
+    try:
+        with _backends(chapter, isolated=not args.unsafe_in_process) as backend_of:
+            grader = grader_of(chapter)
+            for submission in found:
+                with backend_of(submission) as backend_for:
+                    result = grade(
+                        submission.name,
+                        chapter,
+                        grader.properties,
+                        backend_for,
+                        grader.diagnosis,
+                    )
+                result = replace(
+                    result, content_hash=submission.content_hash, grader=grader.version
+                )
+                results.append(result)
+                if len(found) == 1:
+                    panel.show(console, result, chapter.located_in(submission.folder))
+                else:
+                    console.print(f"{result.score:>6g}/{result.max_score:g}  {result.submission}")
+    except SandboxError as error:
         print(
-            "assay grade: isolated grading is not part of this version yet. For code that you "
-            "trust, add --unsafe-in-process.",
+            f"assay grade: {error}.\nNothing was run. Only for code that you trust there is "
+            "--unsafe-in-process, which runs it without isolation.",
             file=sys.stderr,
         )
         return 2
-    found = list(submissions(args.paths, chapter))
-    grader = grader_of(chapter)
-    console = panel.console()
-    results = []
-    for submission in found:
-        backend = Folder(submission.folder, chapter.module_of)
-        with contextlib.redirect_stdout(io.StringIO()):
-            result = grade(
-                submission.name,
-                chapter,
-                grader.properties,
-                functools.partial(_only, backend),
-                grader.diagnosis,
-            )
-        result = replace(result, content_hash=submission.content_hash, grader=grader.version)
-        results.append(result)
-        if len(found) == 1:
-            panel.show(console, result, chapter.located_in(submission.folder))
-        else:
-            console.print(f"{result.score:>6g}/{result.max_score:g}  {result.submission}")
     if args.json is not None:
         text = json.dumps({"results": [as_json(one) for one in results]}, indent=1)
         write_whole(args.json, text + "\n")
@@ -77,6 +83,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _only(backend: Backend, function: str) -> Backend:
-    """One backend for every function."""
-    return backend
+@contextmanager
+def _backends(
+    chapter: Chapter, *, isolated: bool
+) -> Iterator[Callable[[Submission], contextlib.AbstractContextManager[BackendFor]]]:
+    """A way to open a submission for grading, safely or in this process."""
+    from assay.inprocess import Folder
+    from assay.sandbox.backend import Isolated, Workshop
+
+    @contextmanager
+    def here(submission: Submission) -> Iterator[BackendFor]:
+        backend = Folder(submission.folder, chapter.module_of)
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield lambda function: backend
+
+    if not isolated:
+        yield here
+        return
+    with Workshop() as workshop:
+
+        @contextmanager
+        def behind_the_wall(submission: Submission) -> Iterator[BackendFor]:
+            with Isolated(workshop, submission.sources(), chapter.module_of) as backend:
+                yield lambda function: backend
+
+        yield behind_the_wall
