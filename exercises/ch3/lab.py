@@ -394,7 +394,8 @@ What you should see ({file.name} shows it, too):
 - k1 and k3, from the sampled answers alone, follow the exact KL.
 - The clip bites most in the first update, where everything moves at once: a
   good token above 1.2 and a bad one below 0.8 are pushed no further. One that
-  was dragged the wrong way (bad above 1.2, good below 0.8) still counts in full."""
+  was dragged the wrong way (bad above 1.2, good below 0.8) still counts in
+  full."""
     )
 
 
