@@ -105,6 +105,6 @@ def _backends(
         @contextmanager
         def behind_the_wall(submission: Submission) -> Iterator[BackendFor]:
             with Isolated(workshop, submission.sources(), chapter.module_of) as backend:
-                yield lambda function: backend
+                yield backend.afresh
 
         yield behind_the_wall

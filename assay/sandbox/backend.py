@@ -73,6 +73,11 @@ class Workshop:
             _end(self._zygote)
         self._zygote = self._control = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the sandbox that workers are forked in; None with cold starts."""
+        return None if self._zygote is None else self._zygote.pid
+
     def worker(self) -> Worker:
         """A fresh worker, in a process of its own."""
         if self.warm:
@@ -181,6 +186,14 @@ class Isolated:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+    def afresh(self, function: str) -> Isolated:
+        """This backend with a fresh process, for the function that is judged next.
+
+        What one function did to its process doesn't reach the others.
+        """
+        self.close()
+        return self
 
     def perform(self, request: Request) -> Reply:
         if request.function not in self._modules:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import site
 import socket
 import subprocess
 import sys
@@ -21,8 +20,8 @@ import assay
 NOBODY = 65534
 ENGINE = "/engine"
 _START = (
-    f"import sys; sys.path.insert(0, {ENGINE!r}); from assay.sandbox.zygote import main; "
-    "main(int(sys.argv[1]), sys.argv[2])"
+    f"import sys; sys.path[:0] = [{ENGINE!r}, *sys.argv[3:]]; "
+    "from assay.sandbox.zygote import main; main(int(sys.argv[1]), sys.argv[2])"
 )
 
 
@@ -74,13 +73,14 @@ def command(control_fd: int, mode: str) -> list[str]:
     if root:
         line += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         line += ["--inh-caps=-all", "--no-new-privs"]
-    return [*line, sys.executable, "-I", "-c", _START, str(control_fd), mode]
+    packages = [str(folder) for folder in _packages()]
+    return [*line, sys.executable, "-I", "-c", _START, str(control_fd), mode, *packages]
 
 
 def _shown() -> list[Path]:
     """The folders that the interpreter needs: its own, its packages' and the system's libraries."""
     folders = [Path("/usr"), Path(sys.base_prefix), Path(sys.prefix)]
-    folders += [Path(folder) for folder in site.getsitepackages()]
+    folders += _packages()
     folders += [Path("/etc/ld.so.cache"), Path("/etc/alternatives")]
     shown: list[Path] = []
     for folder in folders:
@@ -88,6 +88,12 @@ def _shown() -> list[Path]:
         if folder.exists() and not inside and folder != Path("/"):
             shown.append(folder)
     return shown
+
+
+def _packages() -> list[Path]:
+    """Where packages are installed; never the folder of a course that happens to be importable."""
+    names = ("site-packages", "dist-packages")
+    return [Path(entry) for entry in sys.path if Path(entry).name in names]
 
 
 def start(mode: str) -> tuple[subprocess.Popen[bytes], socket.socket]:

@@ -16,7 +16,6 @@ import resource
 import select
 import signal
 import socket
-import sys
 
 import torch
 
@@ -38,7 +37,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(control_fd: int, mode: str) -> None:
-    """Serve from a socket: ``warm`` forks workers, ``cold`` is the one worker itself."""
+    """Serve from a socket: ``warm`` forks workers, ``cold`` is the one worker itself.
+
+    Every process is a session of its own, so that a signal to a process group reaches no other.
+    """
     torch.set_num_threads(1)  # before any parallel operation, or a forked child hangs
     _first_uses()
     control = socket.socket(fileno=control_fd)
@@ -57,6 +59,7 @@ def main(control_fd: int, mode: str) -> None:
             return
         if os.fork() == 0:
             try:
+                os.setsid()
                 control.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _keep(*fds)
@@ -88,6 +91,7 @@ def _keep(channel_fd: int, lifeline_fd: int) -> None:
     worker = os.fork()
     if worker == 0:
         try:
+            os.setsid()  # kill(0, …) shall reach nobody else
             os.close(lifeline_fd)
             _close_all_but(channel_fd)
             _private_view()
@@ -173,7 +177,3 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
     extra = data.encode() if data is not None else None
     if _libc.mount(*arguments, ctypes.c_ulong(flags), extra) != 0:
         raise OSError(ctypes.get_errno(), f"mount {target}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
