@@ -31,7 +31,7 @@ class Finding:
 def run(args: argparse.Namespace) -> int:
     import textwrap
 
-    findings = [*_versions(), _course(args), *_tensors()]
+    findings = [*_versions(), _course(args), *_tensors(), *_sandbox()]
     for finding in findings:
         word = "ok" if finding.works else "missing" if finding.needed else "not here"
         print(f"{word:<9} {finding.name:<12} {finding.seen}")
@@ -108,3 +108,86 @@ def _tensors() -> Iterator[Finding]:
         os._exit(0 if differentiate() else 1)
     _, status = os.waitpid(child, 0)
     yield Finding("fork", status == 0, "torch works in a forked process")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """A worker behind the wall, which says what it can see from there."""
+    from assay.calling import Request
+    from assay.learner import Halt
+    from assay.sandbox import bubblewrap
+    from assay.sandbox.backend import Isolated, Workshop
+
+    why = bubblewrap.problem()
+    if why is not None:
+        yield Finding("sandbox", False, "grading others' code is not possible here", why)
+        return
+    with Workshop() as workshop:
+        yield Finding("sandbox", True, "bubblewrap starts an isolated process")
+        start = "workers are forked from a warm process" if workshop.warm else "every worker is new"
+        advice = "user namespaces inside the sandbox are forbidden here; grading is slower"
+        yield Finding("warm start", workshop.warm, start, advice)
+        modules = dict.fromkeys(PROBES, "probe")
+        source = "\n\n".join(code for code, _, _ in PROBES.values()).encode()
+        with Isolated(workshop, {"probe.py": source}, modules) as backend:
+            for name, (_, seen, advice) in PROBES.items():
+                try:
+                    held = backend.perform(Request(name)).value is True
+                except Halt:
+                    held = False
+                yield Finding(name, held, seen, advice)
+
+
+#: What is tried from inside: a function that returns True where the layer holds.
+PROBES = {
+    "network": (
+        """def network():
+    import socket
+    try:
+        socket.create_connection(("192.0.2.1", 80), 0.2).close()
+    except OSError:
+        return True""",
+        "no way out from inside",
+        "the network namespace is missing",
+    ),
+    "files": (
+        """def files():
+    import os
+    hidden = not any(map(os.path.exists, ("/etc/passwd", "/var/lib", "/srv")))
+    return hidden and len(os.listdir("/tmp")) == 1""",
+        "only the interpreter and the submission are visible",
+        "the mount namespace shows more than it should",
+    ),
+    "processes": (
+        """def processes():
+    import os
+    return [name for name in os.listdir("/proc") if name.isdigit()] in ([], [str(os.getpid())])""",
+        "no other process is visible",
+        "the pid namespace is missing",
+    ),
+    "privileges": (
+        """def privileges():
+    import os
+    try:
+        os.setuid(0)
+    except OSError:
+        return os.getuid() != 0""",
+        "root is given up for good",
+        "the sandboxed process runs as root",
+    ),
+    "limits": (
+        """def limits():
+    import resource
+    kinds = (resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU)
+    return all(resource.getrlimit(kind)[1] != resource.RLIM_INFINITY for kind in kinds)""",
+        "memory, processes, files and CPU time are limited",
+        "resource limits can't be set here",
+    ),
+    "seccomp": (
+        """def seccomp():
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.unshare(0) != 0 and ctypes.get_errno() == 1""",
+        "system calls that no exercise needs are forbidden",
+        "install it with: pip install -c constraints.txt -e '.[instructor]'",
+    ),
+}
