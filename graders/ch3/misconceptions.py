@@ -132,6 +132,17 @@ def range_around_zero(ratio, advantages, epsilon=0.2):
     return torch.minimum(ratio * advantages, ratio.clamp(-epsilon, epsilon) * advantages)
 
 
+@misconception(
+    "clipped_surrogate",
+    "You clip the log of the ratio to +-epsilon. PPO clips the ratio itself, to 1 - epsilon and "
+    "1 + epsilon.",
+)
+def clips_the_log(ratio, advantages, epsilon=0.2):
+    _check(epsilon)
+    clipped = ratio.log().clamp(-epsilon, epsilon).exp()
+    return torch.minimum(ratio * advantages, clipped * advantages)
+
+
 @misconception("clipped_surrogate", "The sign is flipped: this is the objective, not yet the loss.")
 def surrogate_as_loss(ratio, advantages, epsilon=0.2):
     _check(epsilon)
@@ -218,6 +229,16 @@ def policy_times_mask(logprobs, old_logprobs, advantages, mask, epsilon=0.2):
 def policy_masks_too_late(logprobs, old_logprobs, advantages, mask, epsilon=0.2):
     ratio = torch.exp(logprobs - old_logprobs.detach())
     return -_mean(_surrogate(ratio, advantages.detach(), epsilon), mask)
+
+
+@misconception(
+    "ppo_policy_loss",
+    "You exponentiate first and divide then. The probabilities of rare tokens underflow to 0; "
+    "subtract the logs first.",
+)
+def policy_exponentiates_first(logprobs, old_logprobs, advantages, mask, epsilon=0.2):
+    new, old, good = _tokens(mask, logprobs, old_logprobs.detach(), advantages.detach())
+    return -_mean(_surrogate(torch.exp(new) / torch.exp(old), good, epsilon), mask)
 
 
 @misconception("ppo_policy_loss", "Nothing is clipped: this is the plain policy gradient.")
@@ -308,6 +329,14 @@ def fraction_without_mask(ratio, advantages, mask, epsilon=0.2):
 def neutral_tokens_count(ratio, advantages, mask, epsilon=0.2):
     above = (advantages >= 0) & (ratio > 1 + epsilon)
     return _share(above | ((advantages <= 0) & (ratio < 1 - epsilon)), mask)
+
+
+@misconception(
+    "clip_fraction", "You count the border, too. Exactly at 1 +- epsilon nothing is cut."
+)
+def border_counts(ratio, advantages, mask, epsilon=0.2):
+    above = (advantages > 0) & (ratio >= 1 + epsilon)
+    return _share(above | ((advantages < 0) & (ratio <= 1 - epsilon)), mask)
 
 
 @misconception(
@@ -529,6 +558,18 @@ def keeps_the_graph(rewards, values, mask, gamma=1.0, lam=0.95):
 
 
 @misconception(
+    "gae",
+    "You multiply by the mask. Where it hides inf or nan, 0 * inf is nan: select or fill instead.",
+)
+def gae_times_mask(rewards, values, mask, gamma=1.0, lam=0.95):
+    weight = mask.to(values.dtype)
+    whole = torch.ones_like(mask).bool()
+    advantages, v, _ = _gae(rewards * weight, values * weight, whole, gamma, lam, stop=False)
+    advantages = advantages * weight
+    return advantages, advantages + v
+
+
+@misconception(
     "gae", "Outside the mask the returns are the critic's values. They are 0 there, like all else."
 )
 def returns_outside_the_mask(rewards, values, mask, gamma=1.0, lam=0.95):
@@ -602,6 +643,17 @@ def whiten_by_moments(x, mask):
     return deviation / torch.sqrt(variance.clamp(min=0) + 1e-8)
 
 
+@misconception(
+    "whiten",
+    "You multiply by the mask. Where it hides inf or nan, 0 * inf is nan: select or fill instead.",
+)
+def whiten_times_mask(x, mask):
+    weight = mask.to(x.dtype)
+    n = weight.sum().clamp(min=1)
+    deviation = (x - (x * weight).sum() / n) * weight
+    return deviation / torch.sqrt(deviation.square().sum() / n + 1e-8)
+
+
 @misconception("whiten", "Entries outside the mask are shifted and scaled too; they become 0.")
 def whiten_leaves_the_rest(x, mask):
     deviation, n, keep = _centred(x, mask)
@@ -661,6 +713,17 @@ def value_clipped_like_a_ratio(values, old_values, returns, mask, epsilon=0.2):
     v, _, target = _tokens(mask, values, old_values.detach(), returns.detach())
     clipped = v.clamp(1 - epsilon, 1 + epsilon)
     return _mean(torch.maximum((v - target).square(), (clipped - target).square()), mask) / 2
+
+
+@misconception(
+    "value_loss",
+    "You average each row and then the rows. Every token of the batch weighs the same: one mean "
+    "over all of them.",
+)
+def value_mean_of_row_means(values, old_values, returns, mask, epsilon=0.2):
+    errors = torch.maximum(*_errors(values, old_values, returns, mask, epsilon))
+    kept = errors.masked_fill(~mask.bool(), 0.0)
+    return (kept.sum(1) / mask.bool().sum(1).clamp(min=1)).mean() / 2
 
 
 @misconception("value_loss", "The square is missing: the error counts squared.")
