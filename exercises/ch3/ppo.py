@@ -80,7 +80,8 @@ def ppo_policy_loss(
         r_t  = exp(logprobs_t - old_logprobs_t)
 
     The sum runs over the N tokens of the whole batch where the mask is set: every token weighs the
-    same, a long response more than a short one. It is not a mean of per-row means.
+    same, a long response more than a short one. It is not a mean of per-row means. Log-ratios up to
+    80 either way are no trouble, nor are tokens so rare that their probability underflows.
 
     Args:
         logprobs: log-probabilities of the tokens under the current policy, (B, T).
@@ -154,8 +155,8 @@ def kl_estimate(logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, kind: str 
         k3 = exp(-d) - 1 + d      never negative, and right on average
 
     The estimate is the mean over all response tokens of the batch. Near d = 0 the terms of k3
-    cancel: `expm1` computes exp(-d) - 1 there without losing its digits. k3 is exact for |d| up to
-    80; it is not clamped.
+    cancel: `expm1` computes exp(-d) - 1 there without losing its digits, so that even for d = 1e-6
+    six of them are right in float64. k3 is exact for |d| up to 80; it is not clamped.
 
     Args:
         logprobs: log-probabilities of the sampled tokens under the policy, (B, T).
