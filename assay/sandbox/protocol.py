@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from torch import Tensor
 
 from assay.calling import Raised, Reply, Request
-from assay.plain import MAX_DEPTH, Model
+from assay.plain import MAX_DEPTH, Model, bytes_of
 
 #: Bytes of one frame at most.
 MAX_FRAME = 64 * 1024 * 1024
@@ -208,8 +208,7 @@ def to_wire(value: Any, number: Callable[[Model], int] | None = None) -> Any:
         return value if -(2**63) <= value < 2**63 else {"i": hex(value)}
     if kind is Tensor:
         name = str(value.dtype).removeprefix("torch.")
-        flat = value.detach().contiguous().reshape(-1).view(torch.uint8)
-        return {"T": [name, list(value.shape), flat.numpy().tobytes()]}
+        return {"T": [name, list(value.shape), bytes_of(value)]}
     if kind is np.ndarray:
         if value.dtype.kind == "U":
             return {"U": [list(value.shape), [str(item) for item in value.reshape(-1)]]}
