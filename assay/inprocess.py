@@ -188,16 +188,19 @@ class Watchdog:
     """The last resort against code that swallows the time limit, or waits for ever: it ends the
     process.
 
+    It looks at CPU time, as the limit does: a busy machine must not end an honest run. Only a call
+    that hardly computes at all, waiting for something, is measured by the wall clock.
+
     Attributes:
         last_words: what to do before the process ends, such as printing the panel.
-        patience: wall seconds that it waits beyond the limit of a call.
+        patience: seconds that it waits beyond the limit of a call.
     """
 
-    def __init__(self, patience: float = 10.0) -> None:
+    def __init__(self, patience: float = 5.0) -> None:
         self.last_words: Callable[[], None] = lambda: None
         self.patience = patience
         self.asleep = False
-        self._deadline: float | None = None
+        self._watched: tuple[float, float, float] | None = None
         self._thread: threading.Thread | None = None
 
     @contextmanager
@@ -205,20 +208,22 @@ class Watchdog:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._watch, daemon=True, name="assay-watchdog")
             self._thread.start()
-        outer = self._deadline
-        self._deadline = time.monotonic() + seconds + self.patience
+        outer = self._watched
+        self._watched = seconds + self.patience, time.process_time(), time.monotonic()
         try:
             yield
         finally:
-            self._deadline = outer
+            self._watched = outer
 
     def _watch(self) -> None:
         while True:
             time.sleep(0.5)
-            deadline = self._deadline
-            if deadline is None or self.asleep or sys.gettrace() is not None:
+            watched = self._watched
+            if watched is None or self.asleep or sys.gettrace() is not None:
                 continue
-            if time.monotonic() > deadline:
+            most, cpu, wall = watched
+            computed, passed = time.process_time() - cpu, time.monotonic() - wall
+            if computed > most or (passed > 2 * most and computed < passed / 20):
                 self.last_words()
                 sys.stderr.write(
                     "\nA call does not end and can't be interrupted: stopping here. "
