@@ -465,6 +465,17 @@ def loss_with_dirty_labels(step_logits, labels, mask):
     return (_entropies(x, labels) * weight).sum() / weight.sum().clamp(min=1)
 
 
+@misconception(
+    "prm_loss",
+    "The value is right, but at logit 0, where training starts, the slope must be 1/2 - y: clamp "
+    "and abs have kinks there.",
+)
+def loss_with_kink(step_logits, labels, mask):
+    x, y, keep = _cleaned(step_logits, labels, mask)
+    losses = x.clamp(min=0) - x * y + torch.log1p(torch.exp(-x.abs()))
+    return _mean(losses, keep)
+
+
 @misconception("prm_loss", "The mask is not used: all steps count with you.")
 def loss_without_mask(step_logits, labels, mask):
     return _entropies(step_logits, labels).mean()

@@ -445,6 +445,14 @@ def test_prm_loss_pulls_each_probability_to_its_label(learner, steps):
     )
 
 
+@extra("prm_loss")
+def test_prm_loss_has_no_kink_where_training_starts(learner):
+    """At a logit of 0 the slope is (1/2 - y) / n, as everywhere: the loss has no kink there."""
+    labels, all_steps = f64(1.0, 0.0, 0.25, 1.0).view(2, 2), torch.ones(2, 2, dtype=torch.bool)
+    gradient = learner.gradient("prm_loss", torch.zeros(2, 2).double(), labels, all_steps, wrt=0)
+    agree(gradient, (0.5 - labels) / 4)
+
+
 @extra("prm_loss", weight=3)
 @given(st.sampled_from([INF, -INF, NAN]), st.sampled_from([INF, NAN, 1.0]))
 def test_prm_loss_ignores_what_a_mask_hides(learner, logit, label):

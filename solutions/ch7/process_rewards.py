@@ -190,7 +190,8 @@ def prm_loss(step_logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
 
     Returns:
         Scalar tensor of shape () in the dtype of `step_logits`; 0 (still part of the graph) when
-        no step counts. A logit where the mask is 0 gets a gradient of exactly 0.
+        no step counts. A logit where the mask is 0 gets a gradient of exactly 0, one of the N
+        steps that count (sigma(x) - y) / N, at x = 0 too: a model starts there.
 
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 7.0]])

@@ -128,7 +128,7 @@ def with_softplus(step_logits, labels, mask):
     keep = mask.bool()
     x = step_logits.masked_fill(~keep, 0.0)
     y = labels.masked_fill(~keep, 0.0)
-    losses = torch.clamp(x, min=0) - x * y + torch.log1p(torch.exp(-x.abs()))
+    losses = torch.nn.functional.softplus(x) - x * y
     return losses.masked_fill(~keep, 0.0).sum() / max(int(keep.sum()), 1)
 
 
