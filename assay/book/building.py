@@ -13,6 +13,9 @@ from assay.course import Course
 from assay.source import CourseError
 
 STATIC = Path(__file__).parent / "static"
+TEMPLATES = Path(__file__).parent / "templates"
+#: What the bundle of Vega shows to the page.
+VEGA = "window.vegaEmbed = vegaEmbed;"
 #: The distribution that MathJax is taken from: a Sphinx extension whose files are all we use.
 MATHJAX = "sphinx-mathjax-offline"
 
@@ -33,7 +36,7 @@ def build(course: Course, out: Path, *, live: bool = False) -> list[str]:
     """
     from sphinx.application import Sphinx
     from sphinx.errors import SphinxError
-    from sphinx.util.console import strip_escape_sequences
+    from sphinx._cli.util.errors import strip_escape_sequences
 
     from assay.book.extension import Book
 
@@ -101,13 +104,15 @@ def _settings(book: Any, assets: Path, live: bool) -> dict[str, Any]:
         "exclude_patterns": ["README.md", "**/stubs"],
         "suppress_warnings": ["config.cache"],
         "html_theme": "pydata_sphinx_theme",
+        "html_context": {"default_mode": "auto"},
+        "templates_path": [str(TEMPLATES)],
         "html_title": "Alignment by hand",
         "html_static_path": [str(assets)],
         "html_show_sourcelink": False,
         "html_copy_source": False,
         "html_show_sphinx": False,
         "html_show_copyright": False,
-        "html_sidebars": {"**": ["sidebar-nav-bs"], "index": []},
+        "html_sidebars": {"**": ["chapters-nav.html"], "index": []},
         "html_theme_options": {
             "logo": {"text": "Alignment by hand"},
             "navbar_align": "left",
@@ -132,7 +137,7 @@ def _assets(folder: Path) -> None:
     import vl_convert
 
     shutil.copytree(STATIC, folder)
-    bundle = vl_convert.javascript_bundle()
+    bundle = vl_convert.javascript_bundle(VEGA)
     # In a function of its own: its names would collide with those of Sphinx's scripts.
     (folder / "vega.js").write_text(f"(function () {{\n{bundle}\n}})();\n", encoding="utf-8")
     _mathjax(folder / "mathjax")

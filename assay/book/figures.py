@@ -40,6 +40,8 @@ Table = Callable[[Any], list[Row]]
 #: The name of the data set that the chart draws, by which the live book adds the learner's rows.
 DATA = "table"
 WHO = ("reference", "yours")
+#: The parameter that says whether the learner's rows are in the data set, too.
+BOTH = "both"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Figure:
         specification: dict[str, Any] = chart.to_dict()
         specification.pop("config", None)  # the page's own, which knows light and dark
         specification["datasets"] = {**specification.get("datasets", {}), DATA: list(rows)}
+        specification.setdefault("params", []).append({"name": BOTH, "value": False})
         specification["description"] = self.alt
         return specification
 
@@ -148,6 +151,41 @@ def at(**columns: str) -> str:
     """A filter: the rows whose columns have these values (Vega expressions, such as a slider)."""
     return " && ".join(
         f"abs(datum.{column} - ({value})) < 1e-6" for column, value in columns.items()
+    )
+
+
+def readout(chart: Any, says: str, row: int = 0, rows: int = 12) -> Any:
+    """The rows of a chart as a line of text at the top right, the learner's below the reference's.
+
+    Args:
+        chart: filtered to the one row of each that is meant.
+        says: a Vega expression that gives the text.
+        row, rows: on which of how many lines the reference's stands.
+    """
+    prefix = f"({BOTH} ? datum.who + ': ' : '')"
+    return (
+        chart.transform_calculate(
+            _says=f"{prefix} + {says}", _row=f"{row} + (datum.who == '{WHO[1]}' ? 1 : 0)"
+        )
+        .mark_text(align="right", fontSize=14, fontWeight=600)
+        .encode(
+            x=alt.value("width"),
+            y=alt.Y("_row:Q", axis=None, scale=alt.Scale(domain=[0, rows], reverse=True)),
+            text="_says:N",
+            color=alt.Color("who:N", title=None, scale=alt.Scale(domain=list(WHO))),
+        )
+    )
+
+
+def spot(chart: Any, x: str, y: str) -> Any:
+    """A point on each curve where the sliders stand: a disc on the reference's, a square else."""
+    return chart.mark_point(filled=True, size=140, opacity=1).encode(
+        x=x,
+        y=y,
+        color="who:N",
+        shape=alt.Shape(
+            "who:N", legend=None, scale=alt.Scale(domain=list(WHO), range=["circle", "square"])
+        ),
     )
 
 

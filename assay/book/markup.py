@@ -124,7 +124,7 @@ def exercise_box(one: Exercise, link: str | None) -> str:
         f"<details><summary>{name}</summary><p>{escape(hint)}</p></details>"
         for name, hint in zip(_hint_names(len(one.hints)), one.hints, strict=True)
     )
-    _, _, rest = one.docstring.partition("\n")
+    purpose, _, rest = one.docstring.partition("\n\n")
     function = escape(one.function)
     return f"""
 <section class="exercise" id="exercise-{function}" data-function="{function}"
@@ -132,18 +132,19 @@ def exercise_box(one: Exercise, link: str | None) -> str:
 <p class="exercise-head"><span class="exercise-label">Your turn</span>
 <code class="exercise-name">{function}</code>
 <span class="exercise-points">{one.points:g} points</span></p>
-<p class="exercise-sentence">{escape(one.sentence)}</p>
+<p class="exercise-sentence">{escape(" ".join(purpose.split()))}</p>
 <p class="state" role="status" hidden></p>
 <p class="exercise-where">Edit {place}, then run</p>
 <pre class="command" tabindex="0">assay check {one.chapter} {function}</pre>
 <details><summary>What it must do</summary>
 <pre class="contract" tabindex="0">{escape(one.signature)}
-{escape(rest.rstrip())}</pre></details>
-{hints}
+
+{escape(rest.strip(chr(10)).rstrip())}</pre></details>
+<details><summary>Hints</summary>{hints}</details>
 </section>
 """
 
 
 def _hint_names(count: int) -> list[str]:
-    names = ["Hint: the idea", "Hint: the usual trap", "Hint: an outline"]
+    names = ["The idea", "The usual trap", "An outline"]
     return names if count == len(names) else [f"Hint {i + 1}" for i in range(count)]

@@ -3,7 +3,7 @@
 import altair as alt
 import torch
 
-from assay.book.figures import at, figure, grid, slider, whose
+from assay.book.figures import at, figure, grid, readout, slider, spot, whose
 
 BETAS = grid(0.1, 1.0, 0.1)
 GAPS = grid(-6, 6, 0.25)
@@ -16,7 +16,7 @@ def losses(f):
             "beta": beta,
             "gap": gap,
             "loss": f.dpo_loss(zero + gap, zero, zero, zero, beta=beta),
-            "push": beta * f.dpo_gradient_weight(zero + gap, zero, zero, zero, beta=beta),
+            "weight": f.dpo_gradient_weight(zero + gap, zero, zero, zero, beta=beta),
         }
         for beta in BETAS
         for gap in GAPS
@@ -31,39 +31,23 @@ def losses(f):
     rejected response. Where the gap is negative, the pair is ranked wrong and the loss rises almost
     in a straight line; at gap 0 it is log 2, about 0.69; where the gap is positive it falls towards
     0. A larger beta makes the curve steeper. A point marks the pair that the sliders describe, with
-    its loss and the strength of the push on it in numbers.""",
+    its loss and its gradient weight, which says how hard the pair is pushed.""",
 )
 def dpo_loss_landscape(data):
     curve = (
         alt.Chart(data)
-        .mark_line()
+        .mark_line(clip=True)
         .transform_filter(at(beta="beta"))
         .encode(
             x=alt.X("gap:Q", title="gap: log-ratio of chosen − log-ratio of rejected"),
-            y=alt.Y("loss:Q", title="loss", scale=alt.Scale(domain=[0, 6], clamp=True)),
+            y=alt.Y("loss:Q", title="loss", scale=alt.Scale(domain=[0, 6])),
             **whose(),
         )
     )
     here = alt.Chart(data).transform_filter(at(beta="beta", gap="chosen - rejected"))
-    point = here.mark_point(filled=True, size=140, opacity=1).encode(
-        x="gap:Q", y="loss:Q", color="who:N", shape=alt.Shape("who:N", legend=None)
-    )
-    numbers = (
-        here.transform_calculate(
-            says="datum.who + ': loss ' + format(datum.loss, '.4f')"
-            " + ',  push ' + format(datum.push, '.4f')",
-            row="datum.who == 'yours' ? 1 : 0",
-        )
-        .mark_text(align="right", fontSize=15, fontWeight=600)
-        .encode(
-            x=alt.value("width"),
-            y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[0, 12], reverse=True)),
-            text="says:N",
-            color="who:N",
-        )
-    )
+    says = "'loss ' + format(datum.loss, '.4f') + ',  weight ' + format(datum.weight, '.4f')"
     return (
-        alt.layer(alt.layer(curve, point), numbers)
+        alt.layer(alt.layer(curve, spot(here, "gap:Q", "loss:Q")), readout(here, says))
         .resolve_scale(y="independent")
         .add_params(
             slider("chosen", "log-ratio of the chosen", -3, 3, 0.25, 1.0),

@@ -21,7 +21,7 @@
     return dark ? THEMES.dark : THEMES.light;
   }
 
-  function config() {
+  function config(both) {
     const c = theme();
     const font = getComputedStyle(document.body).fontFamily;
     const labels = {
@@ -33,7 +33,8 @@
       font: font,
       view: { stroke: null },
       axis: { ...labels, gridColor: c.grid, domainColor: c.line, tickColor: c.line, titlePadding: 8 },
-      legend: { ...labels, orient: "top", symbolStrokeWidth: 3 },
+      // Whose curve is whose needs no legend while there is only one.
+      legend: { ...labels, orient: "top", symbolStrokeWidth: 3, disable: !both },
       header: labels,
       title: { font: font, color: c.text, fontSize: 14, anchor: "start", fontWeight: 600 },
       range: { category: c.category, ramp: c.ramp, heatmap: c.ramp },
@@ -73,10 +74,11 @@
       specification.datasets.table = this.rows();
       for (const parameter of specification.params || []) {
         if (parameter.name in kept) parameter.value = kept[parameter.name];
+        if (parameter.name === "both") parameter.value = this.yours.length > 0;
       }
       if (this.view) this.view.finalize();
       const { view } = await window.vegaEmbed(this.place, specification, {
-        actions: false, renderer: "svg", config: config(), tooltip: { theme: "custom" },
+        actions: false, renderer: "svg", config: config(this.yours.length > 0), tooltip: { theme: "custom" },
       });
       this.view = view;
       this.label();
@@ -109,11 +111,9 @@
       }
     }
 
-    async overlay(rows) {
+    overlay(rows) {
       this.yours = rows;
-      await this.drawing;
-      if (!this.view) return;
-      await this.view.data("table", this.rows()).runAsync();
+      return this.draw();
     }
   }
 
