@@ -256,6 +256,7 @@ def test_simpo_loss_is_stable(learner, gap):
 @extra("simpo_loss", weight=2)
 @given(LOGPS, st.sampled_from([0.5, 2.0]))
 @example(TELLING, 2.0)
+@example((f64(-0.5), f64(-0.75)), 2.0)  # margin 0, where clamp and abs have a kink
 def test_simpo_loss_pushes_the_pair_apart(learner, pairs, beta):
     """The gradient is -beta * sigmoid(-margin) / B for the chosen, the opposite for the other."""
     slopes = [beta * sigmoid(-m) / len(pairs[0]) for m in margins(*pairs, beta, 0.5)]
