@@ -156,7 +156,7 @@ def train(rng) -> tuple[np.ndarray, np.ndarray, float]:
         goal = right_results(operations, start)[-1]
         error = first_wrong_by_rollouts(operations, chain, goal, rng)
         cells.append(step_cells(operations, start, chain))
-        labels.append(step_labels(error, N_STEPS))
+        labels.append(np.asarray(step_labels(error, N_STEPS), float))
         # Behind the first error a label says nothing about the step itself: mask it.
         mask.append(np.arange(N_STEPS) <= (N_STEPS if error is None else error))
         outcomes.append([chain[-1] == goal])

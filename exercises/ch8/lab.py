@@ -140,7 +140,7 @@ class World:
             fit_and_keep,
             lambda _, reward: self.policy(reward),
         )
-        return {
+        found = {
             "single reward model": single,
             "reward per token": length_normalized_reward(single, self.tokens),
             "length line removed": remove_length_bias(single, self.tokens),
@@ -151,6 +151,7 @@ class World:
             "adversarial training": attacked,
             "refreshed reward model": refreshed[-1],
         }
+        return {name: np.asarray(reward) for name, reward in found.items()}
 
 
 def standardized(reward: np.ndarray) -> np.ndarray:
