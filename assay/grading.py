@@ -22,11 +22,9 @@ from assay.scoring import points
 class Verdict:
     """What came of running one property: it holds, it fails, or the function can't be judged."""
 
-    judged: Property
     failure: Failure | None = None
     halt: Halt | None = None
     raised: bool = False
-    exception: BaseException | None = None
 
     @property
     def holds(self) -> bool:
@@ -38,16 +36,12 @@ def judge(one: Property, learner: Learner) -> Verdict:
     try:
         one.test(learner)
     except Halt as halt:
-        return Verdict(one, halt=halt, exception=halt.cause)
+        return Verdict(halt=halt)
     except Exception as exception:
         falsified = as_falsified(exception)
-        return Verdict(
-            one,
-            failure=described(one, falsified, learner.calls),
-            raised=isinstance(falsified, CallFailed),
-            exception=_learners_own(falsified),
-        )
-    return Verdict(one)
+        failure = described(one, falsified, learner.calls)
+        return Verdict(failure=failure, raised=isinstance(falsified, CallFailed))
+    return Verdict()
 
 
 def as_falsified(exception: Exception) -> Falsified:
@@ -94,11 +88,6 @@ def described(one: Property, falsified: Falsified, calls: Sequence[Call]) -> Fai
         line=raised.line if raised is not None else None,
         trace=raised.trace if raised is not None else "",
     )
-
-
-def _learners_own(falsified: Falsified) -> BaseException | None:
-    raised = falsified.call.raised if isinstance(falsified, CallFailed) else None
-    return raised.exception if raised is not None else None
 
 
 def check(

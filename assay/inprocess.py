@@ -138,7 +138,7 @@ def import_failure(exception: BaseException, file: Path) -> Halt:
     what = exception.msg if isinstance(exception, SyntaxError) else str(exception)
     where = f", line {line}" if line else ""
     sentence = f"{file.name}{where} can't be imported: {type(exception).__name__}: {what}"
-    return Halt("error", sentence, line, exception)
+    return Halt("error", sentence, line)
 
 
 def _limited(function: Callable[..., Any], request: Request, limit: float) -> Reply:

@@ -41,8 +41,9 @@ class CallFailed(Falsified):
 
 
 class Halt(BaseException):
-    """The function can't be judged any further. Not an ``Exception``: no search for a smaller
-    input.
+    """The function can't be judged any further.
+
+    Not an ``Exception``, so that no smaller input is searched for.
 
     Attributes:
         status: the status of the function, as in results.
@@ -50,18 +51,11 @@ class Halt(BaseException):
         line: line of the learner's file, where that is known.
     """
 
-    def __init__(
-        self,
-        status: str,
-        sentence: str,
-        line: int | None = None,
-        cause: BaseException | None = None,
-    ) -> None:
+    def __init__(self, status: str, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
         self.line = line
-        self.cause = cause
 
 
 class Backend(Protocol):
@@ -191,7 +185,7 @@ class Learner:
         raised = reply.raised
         if raised is not None and raised.kind == "NotImplementedError":
             if request.function not in self._begun:
-                raise Halt("not_started", "not started yet", raised.line, raised.exception)
+                raise Halt("not_started", "not started yet", raised.line)
         else:
             self._begun.add(request.function)
         self.calls.append(call)

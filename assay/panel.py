@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from assay.course import Chapter
-from assay.result import Failure, FunctionResult, Result, Status
+from assay.result import Failure, Result, Status
 
 SIGNS = {
     Status.PASSED: ("✓", "green", "solved"),
@@ -33,20 +33,9 @@ INDENT = "    "
 SHOWN = ("another number", "another answer")
 
 
-def console(*, color: bool | None = None, width: int | None = None) -> Console:
-    """A console for this terminal; NO_COLOR and pipes are respected, 80 columns where there is no
-    terminal.
-    """
-    plain = color is False
-    return Console(
-        width=width,
-        no_color=True if plain else None,
-        force_terminal=True if color else None,
-        highlight=False,
-        soft_wrap=False,
-        emoji=False,
-        markup=False,
-    )
+def console() -> Console:
+    """A console for this terminal, or 80 plain columns without one; NO_COLOR is respected."""
+    return Console(highlight=False, emoji=False, markup=False)
 
 
 def as_text(lines: Iterable[Text], *, color: bool, width: int) -> str:
@@ -227,8 +216,3 @@ def _wrapped(text: str, width: int, style: str = "", hanging: str = "") -> Itera
 def _printable(text: str) -> str:
     """Without control characters and direction marks: a message may not steer the terminal."""
     return "".join(char if char.isprintable() or char in " \n" else "�" for char in text)
-
-
-def outcome(function: FunctionResult) -> str:
-    """The status as a word for people."""
-    return SIGNS[function.status][2]
