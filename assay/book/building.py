@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from assay.source import CourseError
 
 STATIC = Path(__file__).parent / "static"
 TEMPLATES = Path(__file__).parent / "templates"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 #: What the bundle of Vega shows to the page.
 VEGA = "window.vegaEmbed = vegaEmbed;"
 #: The distribution that MathJax is taken from: a Sphinx extension whose files are all we use.
@@ -36,7 +38,6 @@ def build(course: Course, out: Path, *, live: bool = False) -> list[str]:
     """
     from sphinx.application import Sphinx
     from sphinx.errors import SphinxError
-    from sphinx._cli.util.errors import strip_escape_sequences
 
     from assay.book.extension import Book
 
@@ -73,7 +74,7 @@ def build(course: Course, out: Path, *, live: bool = False) -> list[str]:
         if out.exists():
             shutil.rmtree(out)
         shutil.copytree(made / "html", out)
-    said = strip_escape_sequences(warnings.getvalue())
+    said = COLOUR.sub("", warnings.getvalue())
     lines = [line.replace(f"{source}/", "chapters/") for line in said.splitlines()]
     return [line for line in lines if line.strip()] + complaints
 

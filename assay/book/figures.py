@@ -189,6 +189,11 @@ def spot(chart: Any, x: str, y: str) -> Any:
     )
 
 
+def weight(test: str) -> Any:
+    """Bold text where the Vega expression holds of a row."""
+    return alt.ExprRef(f"{test} ? 700 : 400")
+
+
 def whose() -> dict[str, Any]:
     """Encodings that tell the reference's curve from the learner's, by colour and by dashes."""
     return {

@@ -45,12 +45,12 @@ def answers(f):
     "aligned_distribution",
     "expected_reward",
     table=answers,
-    alt="""Pairs of bars, one for each of two models that answer the prompt "My chest hurts, what
-    is it?". Five answers are compared, from a shrug and a conspiracy theory to calling emergency
-    services. The raw model follows what the internet says most often, and finds the shrug likeliest.
-    The aligned model is the same model tilted towards helpfulness: the useful answers gain. A
-    smaller beta tilts harder; a lower temperature makes each model say its favourite more often. The
-    mean helpfulness of each is given as a number.""",
+    alt="""Pairs of bars, one for each of two models that answer the prompt "My chest hurts, what is
+    it?". Five answers are compared, from a shrug and a conspiracy theory to calling emergency
+    services. The raw model follows what the internet says most often, and finds the shrug
+    likeliest. The aligned model is the same model tilted towards helpfulness: the useful answers
+    gain. A smaller beta tilts harder; a lower temperature makes each model say its favourite more
+    often. The mean helpfulness of each is given as a number.""",
 )
 def capability_vs_alignment(data):
     here = alt.Chart(data).transform_filter(at(beta="beta", temperature="temperature"))

@@ -24,11 +24,12 @@ def losses(f):
     "bradley_terry_loss",
     "preference_probability",
     table=losses,
-    alt="""A curve of the Bradley-Terry loss over the gap between the reward of the chosen and that of
-    the rejected answer. It is high and nearly straight where the gap is negative, 0.69 at gap 0 and
-    close to 0 where the gap is large. A point marks the gap that the two sliders give, and a
+    alt="""A curve of the Bradley-Terry loss over the gap between the reward of the chosen and that
+    of the rejected answer. It is high and nearly straight where the gap is negative, 0.69 at gap 0
+    and close to 0 where the gap is large. A point marks the gap that the two sliders give, and a
     straight line through it shows the slope of the curve there: the gradient, which pushes the two
-    rewards apart, hard where the pair is ranked wrong and hardly at all where it is ranked right.""",
+    rewards apart, hard where the pair is ranked wrong and hardly at all where it is ranked
+    right.""",
 )
 def reward_model_training(data):
     curve = (

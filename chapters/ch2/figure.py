@@ -4,7 +4,7 @@ import textwrap
 
 import altair as alt
 
-from assay.book.figures import choice, figure
+from assay.book.figures import choice, figure, weight
 
 STAGES = ("SFT", "reward model", "PPO")
 ROLE = {
@@ -55,11 +55,11 @@ def stages(f):
 @figure(
     "rlhf_pipeline",
     table=stages,
-    alt="""Three boxes in a row with arrows between them: 1 SFT, 2 reward model, 3 PPO. SFT takes the base
-    model and demonstrations and gives the SFT model. The reward model takes the SFT model and
-    preference pairs and gives a number for every answer. PPO takes the SFT model, both as its start
-    and as its reference, the reward, and prompts, and gives the aligned model. Choosing a stage shows
-    its role, what goes in and what comes out.""",
+    alt="""Three boxes in a row with arrows between them: 1 SFT, 2 reward model, 3 PPO. SFT takes
+    the base model and demonstrations and gives the SFT model. The reward model takes the SFT model
+    and preference pairs and gives a number for every answer. PPO takes the SFT model, both as its
+    start and as its reference, the reward, and prompts, and gives the aligned model. Choosing a
+    stage shows its role, what goes in and what comes out.""",
 )
 def pipeline_flow(data):
     on = "datum.stage == stage"
@@ -86,11 +86,10 @@ def pipeline_flow(data):
             strokeWidth=alt.condition(on, alt.value(4), alt.value(1.5)),
         )
     )
-    boxes = base.mark_text(fontSize=14).encode(
+    boxes = base.mark_text(fontSize=14, fontWeight=weight(on)).encode(
         x=x,
         y=y,
         text="label:N",
-        fontWeight=alt.condition(on, alt.value(700), alt.value(400)),
         color=color,
     )
     arrows = (
@@ -105,12 +104,12 @@ def pipeline_flow(data):
             align="left",
             baseline="top",
             fontSize=14,
-            fontWeight=weight,
+            fontWeight=bold,
             lineBreak="\n",
             lineHeight=18,
         )
         .encode(x=alt.value(2), text=f"{column}:N", y=alt.datum(place))
-        for column, place, weight in (
+        for column, place, bold in (
             ("role", 1.5, 600),
             ("inputs", 2.2, 400),
             ("outputs", 2.9, 400),

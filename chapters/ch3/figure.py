@@ -33,11 +33,11 @@ def objective(f):
     "clipped_surrogate",
     "kl_estimate",
     table=objective,
-    alt="""Two curves over the probability ratio r, from 0.1 to 2.5. The first is PPO's clipped objective:
-    for a positive advantage it rises with r and goes flat at 1 + epsilon; for a negative one it is
-    flat up to 1 - epsilon and then falls without limit. The second, drawn with the first, has beta
-    times the KL estimate k3 taken away; they meet at r = 1, where the KL is 0. A point marks the ratio of
-    the slider, with both values in numbers.""",
+    alt="""Two curves over the probability ratio r, from 0.1 to 2.5. The first is PPO's clipped
+    objective: for a positive advantage it rises with r and goes flat at 1 + epsilon; for a negative
+    one it is flat up to 1 - epsilon and then falls without limit. The second, drawn with the first,
+    has beta times the KL estimate k3 taken away; they meet at r = 1, where the KL is 0. A point
+    marks the ratio of the slider, with both values in numbers.""",
 )
 def ppo_clipped_objective(data):
     here = (

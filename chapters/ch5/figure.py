@@ -3,7 +3,7 @@
 import altair as alt
 import torch
 
-from assay.book.figures import at, choice, figure, grid, readout, slider, spot, whose
+from assay.book.figures import at, choice, figure, grid, readout, slider, spot, weight, whose
 
 # Models held in memory while the last stage trains, and the data it learns from.
 METHODS = {
@@ -32,30 +32,30 @@ def methods(f):
 
 @figure(
     table=methods,
-    alt="""Six methods as bars, as long as the number of models that they hold in memory. RLHF with PPO
-    holds four: policy, reference, reward model and critic. GRPO holds three, without the critic. DPO and
-    KTO hold two, policy and reference. SimPO and ORPO hold the policy alone. All learn from pairs but
-    KTO, which needs only a thumb up or down for single answers. ORPO needs one stage; SimPO, DPO and
-    KTO need two; RLHF and GRPO three. Choosing a method shows its stages and its data.""",
+    alt="""Six methods as bars, as long as the number of models that they hold in memory. RLHF with
+    PPO holds four: policy, reference, reward model and critic. GRPO holds three, without the
+    critic. DPO and KTO hold two, policy and reference. SimPO and ORPO hold the policy alone. All
+    learn from pairs but KTO, which needs only a thumb up or down for single answers. ORPO needs one
+    stage; SimPO, DPO and KTO need two; RLHF and GRPO three. Choosing a method shows its stages and
+    its data.""",
 )
 def method_comparison(data):
     on = "datum.method == method"
     chart = alt.Chart(data)
     x = alt.X("models:Q", axis=None, scale=alt.Scale(domain=[-2, 7]))
     y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[-0.6, 10], reverse=True))
-    weight = alt.condition(on, alt.value(700), alt.value(400))
     bars = chart.mark_bar(orient="horizontal", size=18, cornerRadiusEnd=3).encode(
         x=x, x2=alt.datum(0), y=y, opacity=alt.condition(on, alt.value(1), alt.value(0.4))
     )
-    names = chart.mark_text(align="left").encode(
-        x=alt.value(2), y=y, text="method:N", fontWeight=weight
+    names = chart.mark_text(align="left", fontWeight=weight(on)).encode(
+        x=alt.value(2), y=y, text="method:N"
     )
     ends = (
         chart.transform_calculate(
             label="datum.models + (datum.models == 1 ? ' model, ' : ' models, ') + datum.data"
         )
-        .mark_text(align="left", dx=6)
-        .encode(x=x, y=y, text="label:N", fontWeight=weight)
+        .mark_text(align="left", dx=6, fontWeight=weight(on))
+        .encode(x=x, y=y, text="label:N")
     )
     words = [
         chart.transform_filter(on)
@@ -85,7 +85,7 @@ MARGINS = grid(-6, 6, 0.25)
 def values(f):
     zero = torch.zeros(1, dtype=torch.float64)
     rows = []
-    for weight in LAMBDAS:
+    for lam in LAMBDAS:
         for margin in MARGINS:
             for liked in (True, False):
                 loss = f.kto_loss(
@@ -94,21 +94,22 @@ def values(f):
                     torch.tensor([liked]),
                     0.0,
                     beta=1.0,
-                    lambda_d=weight,
-                    lambda_u=weight,
+                    lambda_d=lam,
+                    lambda_u=lam,
                 )
                 answer = "thumbs up" if liked else "thumbs down"
-                rows.append({"lam": weight, "margin": margin, "answer": answer, "loss": loss})
+                rows.append({"lam": lam, "margin": margin, "answer": answer, "loss": loss})
     return rows
 
 
 @figure(
     "kto_loss",
     table=values,
-    alt="""Two S-shaped curves of KTO's loss over the margin, the log-ratio of an answer minus the reference
-    point, at beta 1. For an answer with thumbs up the loss falls from its weight lambda D to 0 as the margin
-    grows; for one with thumbs down it rises from 0 to its weight lambda U. The weights start unequal, 1 for
-    gains and 1.5 for losses: losses loom larger. Points mark the margin of the slider.""",
+    alt="""Two S-shaped curves of KTO's loss over the margin, the log-ratio of an answer minus the
+    reference point, at beta 1. For an answer with thumbs up the loss falls from its weight lambda D
+    to 0 as the margin grows; for one with thumbs down it rises from 0 to its weight lambda U. The
+    weights start unequal, 1 for gains and 1.5 for losses: losses loom larger. Points mark the
+    margin of the slider.""",
 )
 def kto_value_curve(data):
     here = alt.Chart(data).transform_filter(

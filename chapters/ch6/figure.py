@@ -7,7 +7,7 @@ from pathlib import Path
 
 import altair as alt
 
-from assay.book.figures import at, choice, figure, readout, slider
+from assay.book.figures import at, choice, figure, readout, slider, weight
 
 TOY = Path(__file__).parents[2] / "exercises" / "ch6" / "toy_model.py"
 _spec = importlib.util.spec_from_file_location("_toy_model_of_the_book", TOY)
@@ -50,11 +50,11 @@ def rounds(f):
 @figure(
     "critique_revision",
     table=rounds,
-    alt="""The answer of a toy model to a question, sentence by sentence. In round 0 it stands as first
-    given: rude, too sure of itself, harmful and unhelpful. Each round from 1 to 4 holds it against
-    one principle, kindness, honesty, harmlessness and helpfulness in turn; the sentence that was revised
-    in the round is marked with an arrow and in bold. The number of flaws that are left falls from round to
-    round, down to none.""",
+    alt="""The answer of a toy model to a question, sentence by sentence. In round 0 it stands as
+    first given: rude, too sure of itself, harmful and unhelpful. Each round from 1 to 4 holds it
+    against one principle, kindness, honesty, harmlessness and helpfulness in turn; the sentence
+    that was revised in the round is marked with an arrow and in bold. The number of flaws that are
+    left falls from round to round, down to none.""",
 )
 def critique_revision_rounds(data):
     here = alt.Chart(data).transform_filter(f"{at(round='round')} && datum.prompt == prompt")
@@ -64,7 +64,14 @@ def critique_revision_rounds(data):
             says="(datum.changed ? '▸ ' : '') + datum.text",
             place=f"datum.line + ({side}) * 5",
         )
-        .mark_text(align="left", baseline="top", fontSize=14, lineBreak="\n", lineHeight=18)
+        .mark_text(
+            align="left",
+            baseline="top",
+            fontSize=14,
+            lineBreak="\n",
+            lineHeight=18,
+            fontWeight=weight("datum.changed"),
+        )
         .encode(
             x=alt.value(2),
             y=alt.Y(
@@ -76,7 +83,6 @@ def critique_revision_rounds(data):
             ),
             text="says:N",
             color=alt.Color("who:N", title=None, scale=alt.Scale(domain=["reference", "yours"])),
-            fontWeight=alt.condition("datum.changed", alt.value(700), alt.value(400)),
         )
     )
     first = here.transform_filter("datum.line == 0")
@@ -93,5 +99,5 @@ def critique_revision_rounds(data):
             slider("round", "round", 0, 4, 1, 0),
             choice("prompt", "question", PROMPTS, PROMPTS[2]),
         )
-        .properties(width="container", height=alt.ExprRef("both ? 440 : 260"))
+        .properties(width="container", height=300)
     )

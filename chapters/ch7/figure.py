@@ -32,12 +32,12 @@ def scores(f):
     "aggregate_step_scores",
     "first_error",
     table=scores,
-    alt="""Bars that compare five judges of a chain of five steps. The outcome reward model looks at the
-    final answer alone: 0.9 if it is right, 0.1 if not. The process reward model scores each step 0.9
-    or 0.1, and four bars show ways to make one score of them: the smallest, the product, the mean and the
-    last. At first, step 3 is wrong and the final answer right all the same: the outcome model is
-    content, while the smallest step score shows that something went wrong, and the first error says
-    where.""",
+    alt="""Bars that compare five judges of a chain of five steps. The outcome reward model looks at
+    the final answer alone: 0.9 if it is right, 0.1 if not. The process reward model scores each
+    step 0.9 or 0.1, and four bars show ways to make one score of them: the smallest, the product,
+    the mean and the last. At first, step 3 is wrong and the final answer right all the same: the
+    outcome model is content, while the smallest step score shows that something went wrong, and the
+    first error says where.""",
 )
 def prm_vs_orm(data):
     code = " + ".join(f"(step{i + 1} ? {2 ** (STEPS - 1 - i)} : 0)" for i in range(STEPS))

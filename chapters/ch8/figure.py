@@ -12,8 +12,8 @@ STEPS = [int(step) for step in grid(0, 200, 4)]
 
 
 def world():
-    """Many honest answers, whose proxy is their worth with noise, and a few rare exploits, which the
-    proxy loves and nobody wants.
+    """Many honest answers, whose proxy is their worth with noise, and a few rare exploits, which
+    the proxy loves and nobody wants.
     """
     draw = np.random.default_rng(8)
     gold = draw.normal(size=ANSWERS) * 0.15
@@ -54,10 +54,11 @@ def training(f):
     "optimize_proxy",
     "overoptimization_step",
     table=training,
-    alt="""Two curves over training steps. The proxy reward, which the policy is trained on, climbs all
-    the time. The gold reward, what people really want, climbs with it at first, peaks and then falls: the policy
-    has found answers that fool the proxy. With a larger KL penalty beta the policy stays closer to
-    where it started, the proxy climbs less, and the gold reward keeps what it has won.""",
+    alt="""Two curves over training steps. The proxy reward, which the policy is trained on, climbs
+    all the time. The gold reward, what people really want, climbs with it at first, peaks and then
+    falls: the policy has found answers that fool the proxy. With a larger KL penalty beta the
+    policy stays closer to where it started, the proxy climbs less, and the gold reward keeps what
+    it has won.""",
 )
 def reward_hacking_in_action(data):
     here = alt.Chart(data).transform_filter(f"{at(beta='beta')} && datum.step <= steps")

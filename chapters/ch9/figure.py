@@ -1,11 +1,11 @@
-"""The open problems and what connects them; and a market that prices what nobody can judge alone."""
+"""The open problems and what connects them; and a market for what nobody can judge alone."""
 
 import textwrap
 
 import altair as alt
 import numpy as np
 
-from assay.book.figures import at, choice, figure, grid, readout, slider, spot, whose
+from assay.book.figures import at, choice, figure, grid, readout, slider, spot, weight, whose
 
 # Name: place, question, status.
 PROBLEMS = {
@@ -81,11 +81,11 @@ def landscape(f):
 
 @figure(
     table=landscape,
-    alt="""A graph of five open problems and four approaches. Scalable oversight is linked to debate,
-    recursion and markets, which are approaches to it, and to weak-to-strong generalisation and
-    interpretability. Interpretability is linked to probes, an approach, to robustness and to
-    multi-agent alignment. Robustness is linked to weak-to-strong and multi-agent, too. Choosing a node
-    lights up its links and tells its question, its status and what it connects to.""",
+    alt="""A graph of five open problems and four approaches. Scalable oversight is linked to
+    debate, recursion and markets, which are approaches to it, and to weak-to-strong generalisation
+    and interpretability. Interpretability is linked to probes, an approach, to robustness and to
+    multi-agent alignment. Robustness is linked to weak-to-strong and multi-agent, too. Choosing a
+    node lights up its links and tells its question, its status and what it connects to.""",
 )
 def landscape_of_open_problems(data):
     chart = alt.Chart(data)
@@ -118,11 +118,10 @@ def landscape_of_open_problems(data):
         size=alt.condition("datum.name == node", alt.value(420), alt.value(190)),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("status:N"), alt.Tooltip("connects:N")],
     )
-    names = nodes.mark_text(dy=-19, fontSize=13).encode(
+    names = nodes.mark_text(dy=-19, fontSize=13, fontWeight=weight(near)).encode(
         x=x,
         y=y,
         text="name:N",
-        fontWeight=alt.condition(near, alt.value(700), alt.value(400)),
     )
     one = nodes.transform_filter("datum.name == node")
     words = [
@@ -132,9 +131,9 @@ def landscape_of_open_problems(data):
             fontSize=14,
             lineBreak="\n",
             lineHeight=18,
-            fontWeight=weight,
+            fontWeight=bold,
         ).encode(x=alt.value(2), y=alt.datum(place), text=f"{column}:N")
-        for column, place, weight in (
+        for column, place, bold in (
             ("question", 3.55, 600),
             ("status", 4.2, 400),
             ("connects", 4.6, 400),
@@ -172,10 +171,10 @@ def prices(f):
     "market_prices",
     "market_cost",
     table=prices,
-    alt="""An S-shaped curve: the price of the outcome yes over the number of its shares that have been sold, from
-    minus 20 to 20. Without a trade the price is one half. Each share bought raises it, quickly where
-    the liquidity is small and slowly where it is large. A point marks the shares of the slider, with the
-    price there and what all of them cost together.""",
+    alt="""An S-shaped curve: the price of the outcome yes over the number of its shares that have
+    been sold, from minus 20 to 20. Without a trade the price is one half. Each share bought raises
+    it, quickly where the liquidity is small and slowly where it is large. A point marks the shares
+    of the slider, with the price there and what all of them cost together.""",
 )
 def prediction_market(data):
     here = alt.Chart(data).transform_filter(at(liquidity="liquidity"))
