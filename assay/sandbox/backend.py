@@ -81,10 +81,12 @@ class Workshop:
     def worker(self) -> Worker:
         """A fresh worker, in a process of its own."""
         if self.warm:
-            assert self._zygote is not None
-            if self._zygote.poll() is not None:
-                self._warm_up()
-            return self._forked()
+            try:
+                return self._forked()
+            except OSError:  # the zygote is gone: a new one, or cold starts from now on
+                self.close()
+                self.warm = self._warm_up()
+                return self.worker()
         process, control = bubblewrap.start("cold")
         return Worker(Channel(control, trusted=True), process=process)
 
@@ -92,8 +94,13 @@ class Workshop:
         assert self._control is not None
         ours, theirs = socket.socketpair()
         life, thread = socket.socketpair()
-        with theirs, thread:
-            socket.send_fds(self._control, [b"w"], [theirs.fileno(), thread.fileno()])
+        try:
+            with theirs, thread:
+                socket.send_fds(self._control, [b"w"], [theirs.fileno(), thread.fileno()])
+        except OSError:
+            ours.close()
+            life.close()
+            raise
         return Worker(Channel(ours, trusted=True), lifeline=life)
 
     def _warm_up(self) -> bool:
@@ -102,7 +109,7 @@ class Workshop:
         self._control.settimeout(START_LIMIT)
         try:
             if self._control.recv(4) != b"warm":
-                return False
+                raise Closed
             self._control.settimeout(None)
             probe = self._forked()
             try:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,7 @@ def test_the_corpus_as_an_ordinary_user():
     with tempfile.TemporaryDirectory() as folder:
         done = run_as_nobody(python, Path(folder))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    assert f"{len(ADD) + len(MODULE) + len(FILES) + 1} passed" in done.stdout
+    assert f"{len(ADD) + len(MODULE) + len(FILES) + 3} passed" in done.stdout
 
 
 def run_as_nobody(python, tmp_path):
@@ -144,6 +145,24 @@ def reachable_python():
         if done.returncode == 0:
             return python
     return None
+
+
+def test_a_zygote_that_dies_is_replaced(verdict, workshop):
+    os.kill(workshop.pid, signal.SIGKILL)
+    time.sleep(0.5)
+    assert verdict({"arith.py": RIGHT}).score == 100
+    assert workshop.warm
+
+
+def test_a_cold_start_gives_the_same(arith):
+    chapter = arith.chapter("ch1")
+    grader = grader_of(chapter)
+    with (
+        Workshop(warm=False) as cold,
+        Isolated(cold, {"arith.py": RIGHT.encode()}, chapter.module_of) as backend,
+    ):
+        result = grade("s", chapter, grader.properties, lambda _: backend, grader.diagnosis)
+    assert result.score == 100
 
 
 def test_scores_are_those_of_the_same_code_in_process(arith, verdict, tmp_path):
