@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +29,7 @@ from assay.course import Chapter, Course
 from assay.draws import sizes, tensors
 from assay.exploration import GRADING
 from assay.fingerprint import fingerprints
+from assay.forking import forked
 from assay.grader import Grader
 from assay.progress import Progress
 from assay.result import FunctionResult, Result, Status
@@ -110,40 +110,18 @@ def _in_child(chapter: Chapter, functions: Sequence[str], grader: Grader) -> Che
     """Check in a forked child; whatever happens to it becomes a verdict."""
     if not hasattr(os, "fork"):
         return check_chapter(chapter, functions=functions, grader=grader)
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(receive)
-            os.setpgid(0, 0)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            checked = check_chapter(chapter, functions=functions, grader=grader)
-            printed = checked.printed[-20_000:]
-            message = msgspec.json.encode(replace(checked, printed=printed))
-            with os.fdopen(send, "wb") as pipe:
-                pipe.write(message)
-        finally:
-            os._exit(0)
-    os.close(send)
-    data = bytearray()
-    deadline = time.monotonic() + PATIENCE
-    while (left := deadline - time.monotonic()) > 0:
-        if not select.select([receive], [], [], left)[0]:
-            break
-        chunk = os.read(receive, 1 << 16)
-        if not chunk:
-            break
-        data += chunk
-    os.close(receive)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if data:
-        return msgspec.json.decode(bytes(data), type=Checked)
+
+    def check() -> bytes:
+        checked = check_chapter(chapter, functions=functions, grader=grader)
+        return msgspec.json.encode(replace(checked, printed=checked.printed[-20_000:]))
+
+    ended = forked(check, PATIENCE)
+    if ended.data:
+        return msgspec.json.decode(ended.data, type=Checked)
     why = (
         "the check did not come to an end"
-        if left <= 0
-        else f"your code ended the process ({status})"
+        if ended.out_of_time
+        else f"your code ended the process ({ended.status})"
     )
     lost = {
         name: FunctionResult(0.0, chapter.exercise(name).points, Status.ERROR, note=why)
