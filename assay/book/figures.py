@@ -36,12 +36,15 @@ from assay.source import CourseError, place
 
 Row = dict[str, Any]
 Table = Callable[[Any], list[Row]]
+Draw = Callable[[alt.NamedData], Any]
 
 #: The name of the data set that the chart draws, by which the live book adds the learner's rows.
 DATA = "table"
 WHO = ("reference", "yours")
 #: The parameter that says whether the learner's rows are in the data set, too.
 BOTH = "both"
+#: Whether the picture is as narrow as on a phone.
+NARROW = "width < 380"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Figure:
     functions: tuple[str, ...]
     alt: str
     table: Table
-    draw: Callable[[alt.NamedData], Any]
+    draw: Draw
 
     def rows(self, functions: Any, who: str) -> list[Row]:
         """The table, computed with these functions."""
@@ -77,12 +80,10 @@ class Figure:
         return specification
 
 
-def figure(
-    *functions: str, table: Table, alt: str
-) -> Callable[[Callable[[alt.NamedData], Any]], Figure]:
+def figure(*functions: str, table: Table, alt: str) -> Callable[[Draw], Figure]:
     """Mark a function that draws a chart from a named data set as a figure of its chapter."""
 
-    def mark(draw: Callable[[Any], Any]) -> Figure:
+    def mark(draw: Draw) -> Figure:
         return Figure(draw.__name__, functions, " ".join(alt.split()), table, draw)
 
     return mark
@@ -164,10 +165,20 @@ def readout(chart: Any, says: str, row: int = 0, rows: int = 12) -> Any:
     """
     prefix = f"({BOTH} ? datum.who + ': ' : '')"
     return (
-        chart.transform_calculate(
-            _says=f"{prefix} + {says}", _row=f"{row} + (datum.who == '{WHO[1]}' ? 1 : 0)"
+        chart.transform_calculate(_long=f"{prefix} + {says}")
+        .transform_calculate(
+            _says=f"{NARROW} ? replace(datum._long, regexp(', +', 'g'), '\\n') : datum._long",
+            _row=f"{row} + (datum.who == '{WHO[1]}' ? ({NARROW} ? 2.4 : 1) : 0)",
         )
-        .mark_text(align="right", fontSize=14, fontWeight=600)
+        .mark_text(
+            align="right",
+            baseline="top",
+            fontSize=size(14),
+            fontWeight=600,
+            lineBreak="\n",
+            lineHeight=16,
+            dy=-7,
+        )
         .encode(
             x=alt.value("width"),
             y=alt.Y("_row:Q", axis=None, scale=alt.Scale(domain=[0, rows], reverse=True)),
@@ -175,6 +186,11 @@ def readout(chart: Any, says: str, row: int = 0, rows: int = 12) -> Any:
             color=alt.Color("who:N", title=None, scale=alt.Scale(domain=list(WHO))),
         )
     )
+
+
+def size(pixels: int) -> Any:
+    """A size of text that shrinks a little on a phone."""
+    return alt.ExprRef(f"{NARROW} ? {pixels - 2} : {pixels}")
 
 
 def spot(chart: Any, x: str, y: str) -> Any:

@@ -44,7 +44,13 @@ def _require() -> None:
 
     from assay.source import CourseError
 
-    needed = ("sphinx", "myst_parser", "pydata_sphinx_theme", "sphinx_design", "altair")
+    needed: tuple[str, ...] = (
+        "sphinx",
+        "myst_parser",
+        "pydata_sphinx_theme",
+        "sphinx_design",
+        "altair",
+    )
     needed += ("vl_convert", "starlette", "uvicorn")
     if missing := [name for name in needed if find_spec(name) is None]:
         raise CourseError(

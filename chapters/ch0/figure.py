@@ -3,7 +3,7 @@
 import altair as alt
 import numpy as np
 
-from assay.book.figures import at, figure, grid, readout, slider
+from assay.book.figures import at, figure, grid, readout, size, slider
 
 ANSWERS = (
     "Same here, anyone know why?",
@@ -69,7 +69,7 @@ def capability_vs_alignment(data):
     names = (
         mine.transform_filter("datum.model == 'raw'")
         .transform_calculate(model="''")
-        .mark_text(align="left", fontSize=14, fontWeight=600)
+        .mark_text(align="left", fontSize=size(14), fontWeight=600)
         .encode(x=alt.value(2), y=y, yOffset=offset, text="answer:N")
     )
     yours = (
@@ -80,7 +80,7 @@ def capability_vs_alignment(data):
     first = here.transform_filter(alt.datum.answer == ANSWERS[0])
     wide = first.transform_pivot("model", value="helpful", groupby=["who"])
     says = (
-        "'mean helpfulness: raw ' + format(datum.raw, '.2f')"
+        "'mean helpfulness, raw ' + format(datum.raw, '.2f')"
         " + ', aligned ' + format(datum.aligned, '.2f')"
     )
     return (

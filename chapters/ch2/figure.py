@@ -4,7 +4,7 @@ import textwrap
 
 import altair as alt
 
-from assay.book.figures import choice, figure, weight
+from assay.book.figures import choice, figure, size, weight
 
 STAGES = ("SFT", "reward model", "PPO")
 ROLE = {
@@ -25,7 +25,7 @@ OUTPUTS = {
 
 
 def wrapped(text):
-    return "\n".join(textwrap.wrap(text, 46))
+    return "\n".join(textwrap.wrap(text, 36))
 
 
 def stages(f):
@@ -64,21 +64,21 @@ def stages(f):
 def pipeline_flow(data):
     on = "datum.stage == stage"
     base = alt.Chart(data).transform_calculate(
-        row="datum.who == 'yours' ? 1 : 0", label="datum.place + '. ' + datum.stage"
+        row="datum.who == 'yours' ? 1 : 0", label="datum.place + '\\n' + datum.stage"
     )
-    x = alt.X("place:Q", axis=None, scale=alt.Scale(domain=[0.5, 3.5]))
+    x = alt.X("place:Q", axis=None, scale=alt.Scale(domain=[0.55, 3.45]))
     y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[-0.6, 3.4], reverse=True))
     color = alt.Color("who:N", title=None, scale=alt.Scale(domain=["reference", "yours"]))
     frames = (
         base.transform_calculate(
-            left="datum.place - 0.4",
-            right="datum.place + 0.4",
+            left="datum.place - 0.43",
+            right="datum.place + 0.43",
             top="datum.row - 0.32",
             low="datum.row + 0.32",
         )
         .mark_rect(cornerRadius=8, filled=False)
         .encode(
-            x=alt.X("left:Q", axis=None, scale=alt.Scale(domain=[0.5, 3.5])),
+            x=alt.X("left:Q", axis=None, scale=alt.Scale(domain=[0.55, 3.45])),
             x2="right:Q",
             y=alt.Y("top:Q", axis=None),
             y2="low:Q",
@@ -86,7 +86,9 @@ def pipeline_flow(data):
             strokeWidth=alt.condition(on, alt.value(4), alt.value(1.5)),
         )
     )
-    boxes = base.mark_text(fontSize=14, fontWeight=weight(on)).encode(
+    boxes = base.mark_text(
+        fontSize=size(13), fontWeight=weight(on), lineBreak="\n", lineHeight=17, dy=-8
+    ).encode(
         x=x,
         y=y,
         text="label:N",
@@ -95,7 +97,7 @@ def pipeline_flow(data):
     arrows = (
         base.transform_filter("datum.place < 3")
         .transform_calculate(between="datum.place + 0.5")
-        .mark_text(fontSize=20, text="→")
+        .mark_text(fontSize=size(16), text="→")
         .encode(x=alt.X("between:Q", axis=None), y=y)
     )
     words = [
@@ -103,7 +105,7 @@ def pipeline_flow(data):
         .mark_text(
             align="left",
             baseline="top",
-            fontSize=14,
+            fontSize=size(14),
             fontWeight=bold,
             lineBreak="\n",
             lineHeight=18,

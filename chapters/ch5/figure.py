@@ -3,7 +3,7 @@
 import altair as alt
 import torch
 
-from assay.book.figures import at, choice, figure, grid, readout, slider, spot, weight, whose
+from assay.book.figures import at, choice, figure, grid, readout, size, slider, spot, weight, whose
 
 # Models held in memory while the last stage trains, and the data it learns from.
 METHODS = {
@@ -42,25 +42,25 @@ def methods(f):
 def method_comparison(data):
     on = "datum.method == method"
     chart = alt.Chart(data)
-    x = alt.X("models:Q", axis=None, scale=alt.Scale(domain=[-2, 7]))
+    x = alt.X("models:Q", axis=None, scale=alt.Scale(domain=[-2.6, 9]))
     y = alt.Y("place:Q", axis=None, scale=alt.Scale(domain=[-0.6, 10], reverse=True))
     bars = chart.mark_bar(orient="horizontal", size=18, cornerRadiusEnd=3).encode(
         x=x, x2=alt.datum(0), y=y, opacity=alt.condition(on, alt.value(1), alt.value(0.4))
     )
-    names = chart.mark_text(align="left", fontWeight=weight(on)).encode(
+    names = chart.mark_text(align="left", fontSize=size(13), fontWeight=weight(on)).encode(
         x=alt.value(2), y=y, text="method:N"
     )
     ends = (
         chart.transform_calculate(
             label="datum.models + (datum.models == 1 ? ' model, ' : ' models, ') + datum.data"
         )
-        .mark_text(align="left", dx=6, fontWeight=weight(on))
+        .mark_text(align="left", dx=6, fontSize=size(13), fontWeight=weight(on))
         .encode(x=x, y=y, text="label:N")
     )
     words = [
         chart.transform_filter(on)
         .transform_calculate(says=says)
-        .mark_text(align="left", fontSize=14, fontWeight=600 if line == 0 else 400)
+        .mark_text(align="left", fontSize=size(14), fontWeight=600 if line == 0 else 400)
         .encode(x=alt.value(2), y=alt.datum(6.4 + line), text="says:N")
         for line, says in enumerate(
             (

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import altair as alt
 
-from assay.book.figures import at, choice, figure, readout, slider, weight
+from assay.book.figures import at, choice, figure, readout, size, slider, weight
 
 TOY = Path(__file__).parents[2] / "exercises" / "ch6" / "toy_model.py"
 _spec = importlib.util.spec_from_file_location("_toy_model_of_the_book", TOY)
 toy = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(toy)
 
-PROMPTS = toy.PROMPTS[:4]
+# Those whose first answers are worst.
+PROMPTS = sorted(toy.PROMPTS, key=lambda prompt: -len(toy.flaws(toy.respond(prompt))))[:4]
 
 
 def parts(response):
@@ -59,15 +60,16 @@ def rounds(f):
 def critique_revision_rounds(data):
     here = alt.Chart(data).transform_filter(f"{at(round='round')} && datum.prompt == prompt")
     side = "datum.who == 'yours' ? 1 : 0"
+    whose = "(datum.who == 'yours' ? 'yours: ' : '')"
     lines = (
         here.transform_calculate(
-            says="(datum.changed ? '▸ ' : '') + datum.text",
+            says=f"{whose} + (datum.changed ? '▸ ' : '') + datum.text",
             place=f"datum.line + ({side}) * 5",
         )
         .mark_text(
             align="left",
             baseline="top",
-            fontSize=14,
+            fontSize=size(14),
             lineBreak="\n",
             lineHeight=18,
             fontWeight=weight("datum.changed"),
@@ -82,13 +84,12 @@ def critique_revision_rounds(data):
                 ),
             ),
             text="says:N",
-            color=alt.Color("who:N", title=None, scale=alt.Scale(domain=["reference", "yours"])),
         )
     )
     first = here.transform_filter("datum.line == 0")
     principle = (
         first.transform_filter("datum.who == 'reference'")
-        .mark_text(align="left", fontSize=13, fontStyle="italic")
+        .mark_text(align="left", fontSize=size(13), fontStyle="italic")
         .encode(x=alt.value(2), y=alt.value(26), text="principle:N")
     )
     left = "datum.flaws + (datum.flaws == 1 ? ' flaw' : ' flaws') + ' left'"
@@ -97,7 +98,7 @@ def critique_revision_rounds(data):
         .resolve_scale(y="independent")
         .add_params(
             slider("round", "round", 0, 4, 1, 0),
-            choice("prompt", "question", PROMPTS, PROMPTS[2]),
+            choice("prompt", "question", PROMPTS, PROMPTS[0]),
         )
         .properties(width="container", height=300)
     )

@@ -44,7 +44,7 @@ def prm_vs_orm(data):
     here = alt.Chart(data).transform_filter(f"datum.code == {code}")
     order = ["ORM, answer", *(f"PRM, {method}" for method in METHODS)]
     y = alt.Y("judge:N", sort=order, title=None, scale=alt.Scale(domain=order))
-    x = alt.X("score:Q", title="score", scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("score:Q", title="score", scale=alt.Scale(domain=[0, 1.15]))
     color = alt.Color("who:N", title=None, scale=alt.Scale(domain=["reference", "yours"]))
     bars = (
         here.transform_filter("datum.who == 'reference'")

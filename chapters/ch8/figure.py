@@ -69,7 +69,7 @@ def reward_hacking_in_action(data):
         scale=alt.Scale(domain=["reference", "yours"], range=[[1, 0], [7, 4]]),
     )
     x = alt.X("step:Q", title="training step", scale=alt.Scale(domain=[0, 200]))
-    y = alt.Y("reward:Q", title="expected reward", scale=alt.Scale(domain=[-0.3, 0.6]))
+    y = alt.Y("reward:Q", title="expected reward", scale=alt.Scale(domain=[-0.3, 0.7]))
     curves = here.mark_line().encode(x=x, y=y, color=color, strokeDash=dash)
     end = here.transform_filter(at(step="steps"))
     names = (

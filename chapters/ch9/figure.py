@@ -5,7 +5,7 @@ import textwrap
 import altair as alt
 import numpy as np
 
-from assay.book.figures import at, choice, figure, grid, readout, slider, spot, weight, whose
+from assay.book.figures import at, choice, figure, grid, readout, size, slider, spot, weight, whose
 
 # Name: place, question, status.
 PROBLEMS = {
@@ -71,9 +71,9 @@ def landscape(f):
                 "x": x,
                 "y": y,
                 "near": f"|{'|'.join(near)}|",
-                "question": "\n".join(textwrap.wrap((problem or APPROACHES[name])[1], 44)),
+                "question": "\n".join(textwrap.wrap((problem or APPROACHES[name])[1], 40)),
                 "status": f"status: {problem[2]}" if problem else "an approach",
-                "connects": "\n".join(textwrap.wrap(f"connects to: {', '.join(near)}", 44)),
+                "connects": "\n".join(textwrap.wrap(f"connects to: {', '.join(near)}", 40)),
             }
         )
     return rows
@@ -118,7 +118,8 @@ def landscape_of_open_problems(data):
         size=alt.condition("datum.name == node", alt.value(420), alt.value(190)),
         tooltip=[alt.Tooltip("name:N"), alt.Tooltip("status:N"), alt.Tooltip("connects:N")],
     )
-    names = nodes.mark_text(dy=-19, fontSize=13, fontWeight=weight(near)).encode(
+    edged = nodes.mark_text(dy=-19, fontSize=size(13), fontWeight=weight(near), style="halo")
+    names = nodes.mark_text(dy=-19, fontSize=size(13), fontWeight=weight(near)).encode(
         x=x,
         y=y,
         text="name:N",
@@ -128,7 +129,7 @@ def landscape_of_open_problems(data):
         one.mark_text(
             align="left",
             baseline="top",
-            fontSize=14,
+            fontSize=size(14),
             lineBreak="\n",
             lineHeight=18,
             fontWeight=bold,
@@ -140,7 +141,7 @@ def landscape_of_open_problems(data):
         )
     ]
     return (
-        alt.layer(links, marks, names, *words)
+        alt.layer(links, edged.encode(x=x, y=y, text="name:N"), marks, names, *words)
         .add_params(choice("node", "node", [*PROBLEMS, *APPROACHES], "scalable oversight"))
         .properties(width="container", height=430)
     )

@@ -5,11 +5,13 @@
   // Okabe and Ito's colours, which the colour-blind tell apart, darker or lighter for contrast.
   const THEMES = {
     light: {
+      paper: "#ffffff",
       text: "#24292f", faint: "#57606a", grid: "#e4e7eb", line: "#8a939e",
       category: ["#0067a3", "#b34700", "#00735a", "#8f4a80", "#6b5b00", "#3d3d3d"],
       ramp: ["#d6e9f5", "#00507f"],
     },
     dark: {
+      paper: "#14181e",
       text: "#e6e9ee", faint: "#b3bac4", grid: "#3a4049", line: "#87909c",
       category: ["#62b8ec", "#f0a13a", "#3fc79a", "#e294c4", "#f0e442", "#c9c9c9"],
       ramp: ["#1d3545", "#7cc8f5"],
@@ -42,7 +44,11 @@
       line: { strokeWidth: 3 },
       rule: { color: c.line },
       text: { color: c.text, font: font, fontSize: 13 },
-      style: { cell: { stroke: null } },
+      style: {
+        cell: { stroke: null },
+        // Behind words that stand on lines.
+        halo: { stroke: c.paper, strokeWidth: 5, fill: c.paper },
+      },
     };
   }
 
