@@ -11,6 +11,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from socket import MSG_DONTWAIT
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,10 +21,10 @@ from msgspec import Meta, Struct
 from torch import Tensor
 
 from assay.calling import Raised, Reply, Request
-from assay.plain import MAX_DEPTH, Model, bytes_of
+from assay.plain import MAX_DEPTH, MAX_ITEMS, Model, bytes_of
 
 #: Bytes of one frame at most.
-MAX_FRAME = 64 * 1024 * 1024
+MAX_FRAME = 16 * 1024 * 1024
 
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _WHOLE = ("int64", "int32", "int16", "int8", "uint8", "bool")
@@ -150,7 +151,10 @@ class Channel:
         while view:
             self._wait(write=True, deadline=deadline)
             try:
-                view = view[self._end.send(view) :]
+                # a blocking send returns only when all is sent, whatever the deadline
+                view = view[self._end.send(view, 0 if deadline is None else MSG_DONTWAIT) :]
+            except BlockingIOError:
+                continue
             except OSError as error:
                 raise Closed from error
 
@@ -167,7 +171,7 @@ class Channel:
         payload = self._exactly(size, deadline)
         try:
             return self._decoder.decode(payload)
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        except (msgspec.DecodeError, RecursionError, ValueError, MemoryError) as error:
             raise Breach("a frame that is not of the agreed form") from error
 
     def close(self) -> None:
@@ -208,11 +212,17 @@ def to_wire(value: Any, number: Callable[[Model], int] | None = None) -> Any:
         return value if -(2**63) <= value < 2**63 else {"i": hex(value)}
     if kind is Tensor:
         name = str(value.dtype).removeprefix("torch.")
+        if name not in _DTYPES:
+            raise TypeError(f"a tensor of {name} can't cross the wall")
         return {"T": [name, list(value.shape), bytes_of(value)]}
     if kind is np.ndarray:
         if value.dtype.kind == "U":
-            return {"U": [list(value.shape), [str(item) for item in value.reshape(-1)]]}
-        return {"A": [value.dtype.str, list(value.shape), value.tobytes()]}
+            width = value.dtype.itemsize // 4
+            return {"U": [width, list(value.shape), [str(item) for item in value.reshape(-1)]]}
+        little = value.astype(value.dtype.newbyteorder("<"), copy=False)
+        if little.dtype.str not in _ARRAYS:
+            raise TypeError(f"an array of {value.dtype} can't cross the wall")
+        return {"A": [little.dtype.str, list(value.shape), little.tobytes()]}
     if kind is list:
         return [to_wire(item, number) for item in value]
     if kind is tuple:
@@ -234,7 +244,7 @@ def from_wire(value: Any, model: Callable[[int, str, bool], Any] | None = None) 
         return _from_wire(value, model, 0)
     except Breach:
         raise
-    except (TypeError, ValueError, KeyError, RuntimeError, OverflowError) as error:
+    except (TypeError, ValueError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
         raise Breach("a value that is not in wire form") from error
 
 
@@ -257,6 +267,7 @@ def _from_wire(value: Any, model: Callable[[int, str, bool], Any] | None, depth:
         return {_from_wire(k, None, depth + 1): _from_wire(v, model, depth + 1) for k, v in pairs}
     if tag == "T":
         name, shape, data = _items(body)
+        _bytes(data)
         flat = torch.frombuffer(bytearray(data), dtype=_DTYPES[name]) if data else None
         if flat is None:
             return torch.zeros(_shape(shape, 0), dtype=_DTYPES[name])
@@ -265,6 +276,7 @@ def _from_wire(value: Any, model: Callable[[int, str, bool], Any] | None, depth:
         return flat.reshape(_shape(shape, flat.numel()))
     if tag == "A":
         name, shape, data = _items(body)
+        _bytes(data)
         if name not in _ARRAYS:
             raise Breach("an array of another dtype")
         array = np.frombuffer(bytearray(data), dtype="<u1" if name[1:] == "b1" else name)
@@ -272,9 +284,11 @@ def _from_wire(value: Any, model: Callable[[int, str, bool], Any] | None, depth:
             array = array != 0
         return array.reshape(_shape(shape, array.size))
     if tag == "U":
-        shape, texts = _items(body)
-        texts = [_text(item, 1_000_000) for item in _items(texts)]
-        return np.array(texts, dtype=str).reshape(_shape(shape, len(texts)))
+        width, shape, texts = _items(body)
+        if type(width) is not int or width < 0 or width * len(_items(texts)) > MAX_ITEMS:
+            raise Breach("an array of texts that is too large")  # each takes as much as the longest
+        texts = [_text(item, width) for item in texts]
+        return np.array(texts, dtype=f"<U{width}").reshape(_shape(shape, len(texts)))
     if tag == "m" and model is not None:
         number, name, careless = _items(body)
         return model(int(number), _text(name, 200), bool(careless))
@@ -285,6 +299,11 @@ def _items(body: Any) -> list[Any]:
     if type(body) is not list:
         raise Breach("a value that is not in wire form")
     return body
+
+
+def _bytes(body: Any) -> None:
+    if type(body) is not bytes:  # bytearray(n) would take n bytes of memory
+        raise Breach("entries that are not bytes")
 
 
 def _text(body: Any, longest: int) -> str:
