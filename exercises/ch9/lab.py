@@ -138,10 +138,10 @@ def look_inside(
 
     def without(direction: np.ndarray) -> Readout:
         return readout(
-            ablate_direction(hidden, direction), ablate_direction(hidden_usual, direction)
+            *(np.asarray(ablate_direction(rows, direction)) for rows in (hidden, hidden_usual))
         )
 
-    tone_direction, _ = difference_of_means_probe(hidden[:half], sure[:half])
+    tone_direction = np.asarray(difference_of_means_probe(hidden[:half], sure[:half])[0])
     random_direction = dice.normal(size=hidden.shape[1])
     return readout(hidden, hidden_usual), without(tone_direction), without(random_direction)
 
