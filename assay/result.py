@@ -71,6 +71,9 @@ class Result:
         left out.
         content_hash: of the files that were graded.
         grader: versions that the verdict depends on.
+        attempt: which of the hand-ins of that name it is, from 1.
+        late: it was marked as late.
+        sketch: a sample of the answer's wording, by which look-alikes are found.
     """
 
     submission: str
@@ -80,6 +83,9 @@ class Result:
     content_hash: str = ""
     grader: str = ""
     seconds: float = 0.0
+    attempt: int = 1
+    late: bool = False
+    sketch: tuple[int, ...] = ()
 
     @property
     def score(self) -> float:
@@ -98,6 +104,8 @@ def as_json(result: Result) -> dict[str, Any]:
     """The result as the JSON object of the command line's contract."""
     return {
         "submission": result.submission,
+        "attempt": result.attempt,
+        "late": result.late,
         "chapter": result.chapter,
         "score": result.score,
         "max_score": result.max_score,
@@ -126,5 +134,6 @@ def as_json(result: Result) -> dict[str, Any]:
         "notes": list(result.notes),
         "content_hash": result.content_hash,
         "grader": result.grader,
+        "sketch": list(result.sketch),
         "seconds": round(result.seconds, 4),
     }
