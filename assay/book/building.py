@@ -108,6 +108,7 @@ def _settings(book: Any, assets: Path, live: bool) -> dict[str, Any]:
         "html_context": {"default_mode": "auto"},
         "templates_path": [str(TEMPLATES)],
         "html_title": "Alignment by hand",
+        "html_favicon": str(assets / "favicon.svg"),
         "html_static_path": [str(assets)],
         "html_show_sourcelink": False,
         "html_copy_source": False,

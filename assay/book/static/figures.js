@@ -34,13 +34,15 @@
       background: null,
       font: font,
       view: { stroke: null },
-      axis: { ...labels, gridColor: c.grid, domainColor: c.line, tickColor: c.line, titlePadding: 8 },
+      axis: { ...labels, aria: false, gridColor: c.grid, domainColor: c.line, tickColor: c.line, titlePadding: 8 },
       // Whose curve is whose needs no legend while there is only one.
-      legend: { ...labels, orient: "top", symbolStrokeWidth: 3, disable: !both },
+      legend: { ...labels, aria: false, orient: "top", symbolStrokeWidth: 3, disable: !both },
       header: labels,
       title: { font: font, color: c.text, fontSize: 14, anchor: "start", fontWeight: 600 },
       range: { category: c.category, ramp: c.ramp, heatmap: c.ramp },
-      mark: { color: c.category[0] },
+      // A picture has one description, not one for every point.
+      mark: { color: c.category[0], aria: false },
+      aria: false,
       line: { strokeWidth: 3 },
       rule: { color: c.line },
       text: { color: c.text, font: font, fontSize: 13 },
@@ -103,6 +105,9 @@
 
     // Every group of buttons says what it is for; the picture is described by the words below it.
     label() {
+      const svg = this.place.querySelector("svg");
+      svg.setAttribute("role", "img");
+      svg.setAttribute("aria-label", this.specification.description);
       for (const bind of this.place.querySelectorAll(".vega-bind")) {
         const name = bind.querySelector(".vega-bind-name");
         if (!name) continue;

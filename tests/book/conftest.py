@@ -1,0 +1,60 @@
+"""The book, built once, and a browser to read it with."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.course import Course
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = tuple(f"ch{n}" for n in range(10))
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The course of this repository."""
+    return Course(ROOT)
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A copy of the course, whose exercises a test may solve."""
+    root = tmp_path_factory.mktemp("course")
+    aside = shutil.ignore_patterns("__pycache__", "lab.png", "*.saved-*")
+    for name in ("chapters", "solutions", "graders"):
+        shutil.copytree(ROOT / name, root / name, ignore=aside)
+    from assay.stubs import pristine
+
+    shutil.copytree(ROOT / "exercises", root / "exercises", ignore=aside)
+    found = Course(root)
+    for chapter in found.chapters:
+        for module in chapter.modules:  # whatever has been solved here
+            stub = chapter.stub_dir / f"{module}.py"
+            stub.write_text(pristine(chapter, module), encoding="utf-8")
+    return found
+
+
+@pytest.fixture(scope="session")
+def pages(course: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static book."""
+    from assay.book.building import build
+
+    out = tmp_path_factory.mktemp("book") / "html"
+    assert build(course, out) == []
+    return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """The distribution's Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next((found for name in names if (found := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("no Chromium on PATH")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
