@@ -1,6 +1,4 @@
-"""Direct preference optimization: learning from comparisons without a reward model and without
-RL.
-"""
+"""Direct preference optimization: learning from comparisons, without reward model and RL."""
 
 import torch
 import torch.nn.functional as F
@@ -126,8 +124,8 @@ def dpo_gradient_weight(
         weight = sigmoid(r_rejected - r_chosen),   r = beta * (policy - ref)
 
     The gradient of the DPO loss is beta times this weight, in the direction that makes the chosen
-    response
-    likelier and the rejected one less likely: pairs that are still ranked wrong push hardest.
+    response likelier and the rejected one less likely: pairs that are still ranked wrong push
+    hardest.
 
     Args:
         policy_chosen_logps: (B,) preferred responses under the policy.
