@@ -43,15 +43,17 @@ def forked(work: Callable[[], bytes], patience: float) -> Ended:
     os.close(send)
     data = bytearray()
     deadline = time.monotonic() + patience
-    while (left := deadline - time.monotonic()) > 0:
+    out_of_time = False
+    while not out_of_time:
+        left = max(0.0, deadline - time.monotonic())
         if not select.select([receive], [], [], left)[0]:
+            out_of_time = True
+        elif chunk := os.read(receive, 1 << 16):
+            data += chunk
+        else:
             break
-        chunk = os.read(receive, 1 << 16)
-        if not chunk:
-            break
-        data += chunk
     os.close(receive)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    return Ended(bytes(data) if left > 0 else b"", status, left <= 0)
+    return Ended(b"" if out_of_time else bytes(data), status, out_of_time)

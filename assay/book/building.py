@@ -103,7 +103,8 @@ def _settings(book: Any, assets: Path, live: bool) -> dict[str, Any]:
         ],
         "myst_heading_anchors": 3,
         "exclude_patterns": ["README.md", "**/stubs"],
-        "suppress_warnings": ["config.cache"],
+        # Two builds in one process register the same directives twice.
+        "suppress_warnings": ["app", "config.cache"],
         "html_theme": "pydata_sphinx_theme",
         "html_context": {"default_mode": "auto"},
         "templates_path": [str(TEMPLATES)],
@@ -112,6 +113,8 @@ def _settings(book: Any, assets: Path, live: bool) -> dict[str, Any]:
         "html_static_path": [str(assets)],
         "html_show_sourcelink": False,
         "html_copy_source": False,
+        # A summary is fetched, which a page that is opened as a file may not do.
+        "html_show_search_summary": False,
         "html_show_sphinx": False,
         "html_show_copyright": False,
         "html_sidebars": {"**": ["chapters-nav.html"], "index": []},

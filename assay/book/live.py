@@ -165,7 +165,7 @@ def serve(course: Course, pages: Path, port: int) -> int:
         print(f"open http://{HOST}:{port}/index.html (Ctrl+C stops it)", flush=True)
         config = uvicorn.Config(
             application(course, pages, port),
-            log_level="warning",
+            log_level="critical",  # an open page at the end is no error
             timeout_graceful_shutdown=1,
             server_header=False,
         )

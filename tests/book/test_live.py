@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from assay.forking import forked
 from assay.stubs import pristine
 
 WAIT = 90.0
@@ -37,12 +38,12 @@ def server(copy):
 
 
 def ask(port, path="/index.html", method="GET", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Host": f"127.0.0.1:{port}"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
     deadline = time.monotonic() + WAIT
-    while True:
+    while True:  # until it listens
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request(method, path, headers=headers)
             break
@@ -52,6 +53,24 @@ def ask(port, path="/index.html", method="GET", **headers):
     status = connection.getresponse().status
     connection.close()
     return status
+
+
+class TestForked:
+    def test_what_the_child_wrote(self):
+        assert forked(lambda: b"x" * 200_000, 10).data == b"x" * 200_000
+
+    def test_a_loop_without_end_is_cut(self):
+        def endless():
+            while True:
+                pass
+
+        ended = forked(endless, 0.3)
+        assert ended.out_of_time and ended.data == b""
+
+    def test_a_crash_is_seen(self):
+        ended = forked(lambda: os._exit(3), 10)
+        assert not ended.out_of_time and ended.data == b""
+        assert os.waitstatus_to_exitcode(ended.status) == 3
 
 
 class TestOnlyHere:
@@ -119,12 +138,6 @@ def test_follows_what_is_saved(server, copy, browser):
     file.write_text("def dpo_loss(:\n", encoding="utf-8")
     page.wait_for_selector(f"{figure}[data-overlay=error]")
     assert "dpo.py" in page.inner_text(f"{figure} .overlay")
-
-    endless = right.replace("    chosen = implicit", "    while True: pass\n    chosen = implicit")
-    file.write_text(endless, encoding="utf-8")
-    page.wait_for_function(
-        f"document.querySelector('{figure} .overlay').textContent.includes('took too long')"
-    )
 
     file.write_text(right, encoding="utf-8")
     page.wait_for_selector(f"{figure}[data-overlay=same]")
