@@ -46,7 +46,8 @@ def grade_all(
     waiting: dict[Future[Result], tuple[Submission, Key]] = {}
     for submission in found:
         work = submission.read(chapter)
-        key = Key(submission.name, submission.attempt, work.content_hash, chapter.id, grader)
+        name = submission.name.encode("utf-8", "backslashreplace").decode()
+        key = Key(name, submission.attempt, work.content_hash, chapter.id, grader)
         if key in results:
             yield Outcome(submission, key, kept=True)
             continue
@@ -54,7 +55,7 @@ def grade_all(
             course=str(chapter.root),
             chapter=chapter.id,
             grader=grader,
-            submission=submission.name,
+            submission=name,
             attempt=submission.attempt,
             late=submission.late,
             sources=work.sources,

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from assay.course import Course
 from assay.grader import Grader, grader_of
@@ -66,7 +69,7 @@ def do(job: Job) -> Result:
             result = grade(
                 job.submission, grader.chapter, grader.properties, backend_for, grader.diagnosis
             )
-        return replace(
+        whole = replace(
             result,
             notes=tuple(dict.fromkeys((*job.notes, *result.notes))),
             content_hash=job.content_hash,
@@ -75,11 +78,26 @@ def do(job: Job) -> Result:
             late=job.late,
             sketch=sketch(job.sources),
         )
+        plain: Result = msgspec.convert(_encodable(msgspec.to_builtins(whole)), Result)
+        return plain
 
 
 def version_of(grader: Grader, *, isolated: bool) -> str:
     """What results are kept under: nothing that was graded without a wall passes for safe."""
     return grader.version if isolated else f"{grader.version} in-process"
+
+
+def _encodable(value: Any) -> Any:
+    """The same data, half characters (which a learner's message may hold) written out: no file
+    and no database takes them.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encodable(one) for one in value]
+    return value
 
 
 def warm_up(course: str, chapter: str, isolated: bool) -> None:

@@ -176,6 +176,21 @@ def test_a_job_that_always_kills_is_given_up():
         assert isinstance(lost.exception(), Lost) and fine.result() == 2
 
 
+def test_half_characters_of_a_learner_stop_no_batch(arith, tmp_path):
+    folder = tmp_path / "class" / "eve\udc80"
+    folder.mkdir(parents=True)
+    text = "def add(a, b):\n    raise ValueError(chr(0xD800) + chr(0) + 'x')\n"
+    (folder / "arith.py").write_text(text)
+    chapter = arith.chapter("ch1")
+    found = submissions([tmp_path / "class"], chapter)
+    version = jobs.version_of(grader_of(chapter), isolated=False)
+    with Run(str(tmp_path / "runs.db")) as run:
+        ways = {"at_once": 1, "isolated": False}
+        assert [one.lost for one in grade_all(found, chapter, version, run, Here(), **ways)] == [""]
+        (result,) = run.latest("ch1")
+    assert result.submission == "eve\\udc80" and result.functions["add"].status == "error"
+
+
 def test_a_worker_with_other_versions_refuses(arith, tmp_path):
     (found,) = submissions([a_class(tmp_path / "class", 1) / "s00"], arith.chapter("ch1"))
     (outcome,) = grade_all(

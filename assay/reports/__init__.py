@@ -1,0 +1,1 @@
+"""What is made of finished results: pages, tables, and the files that other systems read."""
