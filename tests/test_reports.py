@@ -63,6 +63,7 @@ def test_pages_escape_all_that_learners_write(chapter):
         pages.feedback(evil(), chapter, "counterexample"),
         pages.class_page([evil(), a_result()], chapter),
     ):
+        assert {"main", "li"} <= Tags(page).seen and "&lt;li&gt;" not in page
         assert "script" not in Tags(page).seen and "&lt;script&gt;" in page
         assert "\x1b" not in page and "\u202e" not in page and "\ud800" not in page
         page.encode()

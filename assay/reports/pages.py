@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from assay.course import Chapter
 from assay.likeness import pairs
@@ -35,7 +36,8 @@ _pages = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
-    finalize=lambda value: _visible(value) if isinstance(value, str) else value,
+    # What a macro made is markup already, and its parts have been through here.
+    finalize=lambda value: value if isinstance(value, Markup) else _visible(value),
 )
 
 
