@@ -207,10 +207,11 @@ class Isolated:
             raise Halt("missing", f"there is no function {request.function}")
         if self._left <= 0:
             raise Halt("timed_out", "the submission has used up its time")
-        started = time.monotonic()
+        worker = self._worker or self._started()
+        started = time.monotonic()  # the start is our time, not the submission's
         deadline = started + min(2 * self._limit + 3, self._left)
         try:
-            return self._asked(request, deadline)
+            return self._asked(worker.channel, request, deadline)
         except Overdue:
             self.close()
             raise Halt("timed_out", "did not answer in time, and had to be ended") from None
@@ -223,11 +224,18 @@ class Isolated:
         finally:
             self._left -= time.monotonic() - started
 
-    def _asked(self, request: Request, deadline: float) -> Reply:
-        if self._worker is None:
+    def _started(self) -> Worker:
+        """A worker that holds the submission, of which nothing has run yet."""
+        for _ in range(2):
             self._worker = self._workshop.worker()
-            self._worker.load(self._sources, self._modules, self._limit)
-        channel = self._worker.channel
+            try:
+                self._worker.load(self._sources, self._modules, self._limit)
+                return self._worker
+            except (Overdue, Closed, Breach):
+                self.close()
+        raise Halt("error", "the sandbox could not take the submission")
+
+    def _asked(self, channel: Channel, request: Request, deadline: float) -> Reply:
         models: list[Model] = []
 
         def number(model: Model) -> int:

@@ -144,7 +144,10 @@ class Channel:
             Closed: the other side is gone.
             Overdue: it does not take the frame before the deadline (``time.monotonic``).
         """
-        payload = _encoder.encode(message)
+        try:
+            payload = _encoder.encode(message)
+        except UnicodeEncodeError as error:  # a lone surrogate, in a file's name for example
+            raise Breach("text that is not Unicode") from error
         if len(payload) > MAX_FRAME:
             raise Breach(f"a frame of {len(payload):,} bytes is too large")
         view = memoryview(struct.pack(">I", len(payload)) + payload)

@@ -72,7 +72,7 @@ def _answer(backend: Folder, message: Ask, channel: Channel) -> Any:
     except (TypeError, RuntimeError, OverflowError, UnicodeError) as error:
         return Halted("error", f"the result can't be sent: {type(error).__name__}", None)
     finally:
-        line.closed = True
+        line.close()
 
 
 class _Line:
@@ -83,6 +83,11 @@ class _Line:
         self._channel = channel
         self._turn = threading.Lock()
         self._models: dict[int, Model] = {}
+
+    def close(self) -> None:
+        """Let no further call begin, and wait for one that a thread has begun."""
+        with self._turn:
+            self.closed = True
 
     def model(self, number: int, name: str, careless: bool) -> Model:
         """The handle of a model; the same number is the same handle."""

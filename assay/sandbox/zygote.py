@@ -3,7 +3,7 @@
 It has imported torch and numpy, and holds nothing worth stealing: no property, no solution, no
 submission. For every submission it gets one socket and a lifeline, and forks twice: the *keeper*,
 which waits for the end of the lifeline or of the worker, and the worker, first process of new
-pid, mount and ipc namespaces. When the keeper kills it, every descendant dies with it.
+pid, mount, ipc and network namespaces. When the keeper kills it, every descendant dies with it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 from assay.sandbox.worker import serve
 
 NEWNS, NEWIPC, NEWUSER, NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
+NEWNET = 0x40000000  # abstract sockets and loopback would be a way to a sibling
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 
@@ -45,6 +46,7 @@ def main(control_fd: int, mode: str) -> None:
     _first_uses()
     control = socket.socket(fileno=control_fd)
     if mode == "cold":
+        _close_all_but(control_fd)  # a pipe that nobody reads would stop whoever writes much
         limit_resources()
         serve(control)
         return
@@ -80,7 +82,7 @@ def _first_uses() -> None:
 def _keep(channel_fd: int, lifeline_fd: int) -> None:
     """Start the worker in namespaces of its own; kill it when the lifeline ends."""
     user, group = os.getuid(), os.getgid()
-    flags = NEWUSER | NEWPID | NEWNS | NEWIPC
+    flags = NEWUSER | NEWPID | NEWNS | NEWIPC | NEWNET
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its own /proc is not its own to write
     if _libc.unshare(flags) != 0:
         return
@@ -95,6 +97,7 @@ def _keep(channel_fd: int, lifeline_fd: int) -> None:
             os.close(lifeline_fd)
             _close_all_but(channel_fd)
             _private_view()
+            _drop_capabilities()
             limit_resources()
             serve(socket.socket(fileno=channel_fd))
         finally:
@@ -116,6 +119,13 @@ def _private_view() -> None:
     except OSError:
         _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k")
     os.chdir("/tmp")
+
+
+def _drop_capabilities() -> None:
+    """Give up what the first process of a user namespace may do in it."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3 of the call, for this process
+    if _libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def limit_resources() -> None:
@@ -151,6 +161,10 @@ def _forbid_syscalls() -> None:
     for call in FORBIDDEN:
         with contextlib.suppress(RuntimeError, ValueError, OSError):
             wall.add_rule(pyseccomp.ERRNO(1), call)
+    new_user = pyseccomp.Arg(0, pyseccomp.MASKED_EQ, NEWUSER, NEWUSER)
+    wall.add_rule(pyseccomp.ERRNO(1), "clone", new_user)
+    # its flags lie in memory, where no filter sees them; without it libc falls back on clone
+    wall.add_rule(pyseccomp.ERRNO(38), "clone3")
     wall.load()
 
 
