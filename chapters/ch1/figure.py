@@ -11,8 +11,8 @@ GAPS = grid(-6, 6, 0.25)
 def losses(f):
     rows = []
     for gap in GAPS:
-        chosen = torch.tensor([gap], dtype=torch.float64, requires_grad=True)
-        rejected = torch.zeros(1, dtype=torch.float64)
+        chosen = torch.tensor([gap / 2], dtype=torch.float64, requires_grad=True)
+        rejected = torch.tensor([-gap / 2], dtype=torch.float64)
         loss = f.bradley_terry_loss(chosen, rejected)
         (slope,) = torch.autograd.grad(loss, chosen)
         probability = f.preference_probability(chosen.detach(), rejected)

@@ -10,13 +10,18 @@ GAPS = grid(-6, 6, 0.25)
 
 
 def losses(f):
-    zero = torch.zeros(1, dtype=torch.float64)
+    one = torch.ones(1, dtype=torch.float64)
+
+    def pair(gap):
+        # Half of the gap on each side of two references that differ, so that all four count.
+        return one * (gap / 2 - 3), one * (-gap / 2 - 5), one * -3, one * -5
+
     return [
         {
             "beta": beta,
             "gap": gap,
-            "loss": f.dpo_loss(zero + gap, zero, zero, zero, beta=beta),
-            "weight": f.dpo_gradient_weight(zero + gap, zero, zero, zero, beta=beta),
+            "loss": f.dpo_loss(*pair(gap), beta=beta),
+            "weight": f.dpo_gradient_weight(*pair(gap), beta=beta),
         }
         for beta in BETAS
         for gap in GAPS

@@ -165,7 +165,9 @@ def test_how_long_after_saving(server, copy, browser, capsys):
     page.goto(f"http://127.0.0.1:{server}/ch4/index.html")
     found = []
     for _ in range(3):
-        file.write_text(right.replace("h = chosen - rejected", "h = chosen"), encoding="utf-8")
+        flipped = right.replace("h = chosen - rejected", "h = rejected - chosen")
+        file.write_text(flipped, encoding="utf-8")
+        page.wait_for_selector("#figure-dpo_loss_landscape[data-overlay=different]")
         page.wait_for_selector("#exercise-dpo_loss[data-status=failed]")
         start = time.perf_counter()
         file.write_text(right, encoding="utf-8")
