@@ -53,7 +53,7 @@ class Pool(Executor):
     """
 
     def __init__(self, workers: int, warm_up: Callable[..., None], *args: Any) -> None:
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="assay-pool")
+        self._threads = ThreadPoolExecutor(workers, "assay-pool", _leave_interrupts)
         self._warm_up = (warm_up, *args)
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -110,6 +110,14 @@ class Pool(Executor):
         with self._lock:
             self._pools.discard(pool)
         pool.shutdown(wait=False)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the main thread; processes that this thread starts don't hear it either, from
+    their very start.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _begin(warm_up: Callable[..., None], *args: Any) -> None:
