@@ -117,8 +117,8 @@ def postgres(tmp_path_factory):
     data, who = home / "data", []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(home, "postgres")
-        for folder in (home, *list(home.parents)[:3]):
-            if folder.owner() == "root" and folder.name.startswith("pytest"):
+        for folder in (home, *list(home.parents)[:4]):
+            if folder.owner() == "root" and folder.name.startswith(("pytest", "popen")):
                 folder.chmod(0o755)
         who = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 

@@ -32,13 +32,13 @@ def visit():
     return True
 
 def leave(name):
-    with open(f"/tmp/{name}", "w") as file:
+    with open(f"/scratch/{name}", "w") as file:
         file.write("answers")
     return True
 
 def find(name):
     import os
-    return any(name in names for _, _, names in os.walk("/tmp"))
+    return any(name in names for _, _, names in os.walk("/scratch"))
 """
 
 POWERS = """

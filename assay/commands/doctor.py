@@ -153,7 +153,7 @@ PROBES = {
         """def files():
     import os
     hidden = not any(map(os.path.exists, ("/etc/passwd", "/var/lib", "/srv")))
-    return hidden and len(os.listdir("/tmp")) == 1""",
+    return hidden and len(os.listdir("/scratch")) == 1""",
         "only the interpreter and the submission are visible",
         "the mount namespace shows more than it should",
     ),

@@ -19,6 +19,7 @@ import assay
 #: The user that root's sandboxed processes run as.
 NOBODY = 65534
 ENGINE = "/engine"
+SCRATCH = "/scratch"
 _START = (
     f"import sys; sys.path[:0] = [{ENGINE!r}, *sys.argv[3:]]; "
     "from assay.sandbox.zygote import main; main(int(sys.argv[1]), sys.argv[2])"
@@ -44,7 +45,8 @@ def command(control_fd: int, mode: str) -> list[str]:
     else:
         line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
     line += ["--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev"]
-    line += ["--perms", "1777", "--size", str(64 * 1024**2), "--tmpfs", "/tmp"]
+    # not /tmp: an interpreter may live there, and must stay visible to workers
+    line += ["--perms", "1777", "--size", str(64 * 1024**2), "--tmpfs", SCRATCH]
     shown = _shown()
     # bwrap makes the way to a bind for its owner alone, and that is not who will walk it
     for folder in sorted({parent for path in shown for parent in path.parents} - {Path("/")}):
@@ -62,14 +64,15 @@ def command(control_fd: int, mode: str) -> list[str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": "/tmp",
+        "HOME": SCRATCH,
+        "TMPDIR": SCRATCH,
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
     }
     for name, value in environment.items():
         line += ["--setenv", name, value]
-    line += ["--chdir", "/tmp"]
+    line += ["--remount-ro", "/", "--chdir", SCRATCH]
     if root:
         line += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         line += ["--inh-caps=-all", "--no-new-privs"]

@@ -19,6 +19,7 @@ import socket
 
 import torch
 
+from assay.sandbox.bubblewrap import SCRATCH
 from assay.sandbox.worker import serve
 
 NEWNS, NEWIPC, NEWUSER, NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
@@ -32,7 +33,7 @@ FILE_SIZE = 16 * 1024**2
 OPEN_FILES = 64
 PROCESSES = 64
 CPU_SECONDS = 300
-SCRATCH = "size=32m,nr_inodes=2000,mode=700"
+SCRATCH_SIZE = "size=32m,nr_inodes=2000,mode=700"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -113,12 +114,12 @@ def _keep(channel_fd: int, lifeline_fd: int) -> None:
 def _private_view() -> None:
     """A scratch folder and a /proc of the worker's own; without them it does not start."""
     _mount(None, "/", None, MS_REC | MS_PRIVATE, None)
-    _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SCRATCH)
+    _mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SCRATCH_SIZE)
     try:
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     except OSError:
         _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k")
-    os.chdir("/tmp")
+    os.chdir(SCRATCH)
 
 
 def _drop_capabilities() -> None:

@@ -198,7 +198,7 @@ ADD = {
     return None""",
     "reads_the_environment": """
     import os
-    known = ('PATH LANG HOME OMP_NUM_THREADS PYTHONDONTWRITEBYTECODE PWD LC_CTYPE '
+    known = ('PATH LANG HOME TMPDIR OMP_NUM_THREADS PYTHONDONTWRITEBYTECODE PWD LC_CTYPE '
              'TORCH_CPP_LOG_LEVEL KMP_INIT_AT_FORK KMP_DUPLICATE_LIB_OK '
              'TORCHINDUCTOR_CACHE_DIR').split()
     return a + b if set(os.environ) - set(known) else None""",
@@ -214,7 +214,7 @@ ADD = {
     return None""",
     "finds_siblings": """
     import glob
-    hits = [path for path in glob.glob('/tmp/submission-*/**', recursive=True)]
+    hits = [path for path in glob.glob('/scratch/submission-*/**', recursive=True)]
     return a + b if len({path.split('/')[2] for path in hits}) > 1 else None""",
     "writes_to_the_engine": """
     import assay, os
@@ -230,9 +230,9 @@ ADD = {
     while True: pass""",
     "memory_bomb": "x = []\n    while True: x.append(bytearray(10**8))",
     "disk_bomb": """
-    with open('/tmp/big', 'wb') as file:
+    with open('big', 'wb') as file:
         while True: file.write(b'0' * 10**6)""",
-    "many_files": "for n in range(10**6): open(f'/tmp/{n}', 'w').close()",
+    "many_files": "for n in range(10**6): open(f'{n}', 'w').close()",
     "thread_flood": """
     import threading, time
     while True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()""",
