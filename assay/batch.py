@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 
 from assay.course import Chapter
-from assay.jobs import Job, do
+from assay.jobs import Job, do, encodable
 from assay.keys import Key
 from assay.result import Result
 from assay.submissions import Submission
@@ -46,7 +46,7 @@ def grade_all(
     waiting: dict[Future[Result], tuple[Submission, Key]] = {}
     for submission in found:
         work = submission.read(chapter)
-        name = submission.name.encode("utf-8", "backslashreplace").decode()
+        name = encodable(submission.name)
         key = Key(name, submission.attempt, work.content_hash, chapter.id, grader)
         if key in results:
             yield Outcome(submission, key, kept=True)

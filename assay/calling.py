@@ -220,6 +220,20 @@ def _described(exception: BaseException, function: Callable[..., Any], from_mode
     )
 
 
+def line_in(trace: TracebackType | None, file: str | None) -> int | None:
+    """The line of a file where a traceback was in it last; None where it never was."""
+    lines = [frame.lineno for frame in _frames(trace) if frame.filename == file]
+    return lines[-1] if lines else None
+
+
+def warm_up() -> None:
+    """Pay once for what torch only sets up at its first use."""
+    leaf = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([leaf])
+    torch.nn.functional.logsigmoid(leaf).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()  # the first one imports a good deal
+
+
 def _frames(trace: TracebackType | None) -> Iterator[traceback.FrameSummary]:
     yield from traceback.extract_tb(trace)
 

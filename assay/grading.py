@@ -14,7 +14,7 @@ from assay.diagnosis import Diagnosis
 from assay.learner import Backend, Call, CallFailed, Falsified, Halt, Learner
 from assay.properties import Property
 from assay.rendering import show, show_call
-from assay.result import Failure, FunctionResult, Result, Status
+from assay.result import Failure, FunctionResult, Result, Status, import_notes
 from assay.scoring import points
 
 
@@ -172,9 +172,10 @@ def grade(
         results[exercise.function] = check(
             exercise.function, exercise.points, own, learner, diagnosis
         )
-    notes = dict.fromkeys(
-        one.note for one in results.values() if one.note and one.status is Status.ERROR
-    )
     return Result(
-        submission, chapter.id, results, tuple(notes), seconds=time.perf_counter() - started
+        submission,
+        chapter.id,
+        results,
+        import_notes(results.values()),
+        seconds=time.perf_counter() - started,
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from assay.calling import Interrupt, Reply, Request, perform
+from assay.calling import Interrupt, Reply, Request, line_in, perform
 from assay.learner import Halt
 
 #: CPU seconds that one call may take.
@@ -57,6 +57,7 @@ class Folder:
         self.folder = folder.resolve()
         self.limit = limit
         self._module_of = dict(modules)
+        self._names = {file.stem for file in self.folder.glob("*.py")}
         self._modules: dict[str, ModuleType] = {}
         self._broken: dict[str, Halt] = {}
 
@@ -97,6 +98,7 @@ class Folder:
         file = self.folder / f"{stem}.py"
         if not file.is_file():
             raise Halt("missing", f"the file {stem}.py is missing")
+        importlib.invalidate_caches()  # the folder may be newer than the last look at it
         try:
             with self._siblings(), _time_limit(self.limit):
                 return importlib.import_module(stem)
@@ -110,31 +112,25 @@ class Folder:
     @contextmanager
     def _siblings(self) -> Iterator[None]:
         """Make the folder's modules importable by each other, and by nobody else."""
-        names = {file.stem for file in self.folder.glob("*.py")}
-        elsewhere = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+        names = self._names & sys.modules.keys()
+        elsewhere = {name: sys.modules.pop(name) for name in names}
         sys.modules.update(self._modules)
         sys.path.insert(0, str(self.folder))
-        importlib.invalidate_caches()
         try:
             yield
         finally:
             sys.path.remove(str(self.folder))
-            for name in names & sys.modules.keys():
+            for name in self._names & sys.modules.keys():
                 self._modules[name] = sys.modules.pop(name)
             sys.modules.update(elsewhere)
 
 
 def import_failure(exception: BaseException, file: Path) -> Halt:
     """What to say of a module that can't be imported: once, with the line."""
-    line = None
     if isinstance(exception, SyntaxError) and exception.filename == str(file):
         line = exception.lineno
     else:
-        trace = exception.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == str(file):
-                line = trace.tb_lineno
-            trace = trace.tb_next
+        line = line_in(exception.__traceback__, str(file))
     what = exception.msg if isinstance(exception, SyntaxError) else str(exception)
     where = f", line {line}" if line else ""
     sentence = f"{file.name}{where} can't be imported: {type(exception).__name__}: {what}"
@@ -146,13 +142,8 @@ def _limited(function: Callable[..., Any], request: Request, limit: float) -> Re
         with _time_limit(limit):
             return perform(function, request)
     except OutOfTime as interrupt:
-        line = None
-        trace = interrupt.__traceback__
         file = getattr(getattr(function, "__code__", None), "co_filename", None)
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == file:
-                line = trace.tb_lineno
-            trace = trace.tb_next
+        line = line_in(interrupt.__traceback__, file)
         sentence = f"took over {limit:g} s: is there a loop that never ends?"
         raise Halt("timed_out", sentence, line) from None
 

@@ -78,7 +78,7 @@ def do(job: Job) -> Result:
             late=job.late,
             sketch=sketch(job.sources),
         )
-        plain: Result = msgspec.convert(_encodable(msgspec.to_builtins(whole)), Result)
+        plain: Result = msgspec.convert(encodable(msgspec.to_builtins(whole)), Result)
         return plain
 
 
@@ -87,16 +87,16 @@ def version_of(grader: Grader, *, isolated: bool) -> str:
     return grader.version if isolated else f"{grader.version} in-process"
 
 
-def _encodable(value: Any) -> Any:
-    """The same data, half characters (which a learner's message may hold) written out: no file
-    and no database takes them.
+def encodable(value: Any) -> Any:
+    """The same data, half characters (which a learner's text may hold) written out: no file and
+    no database takes them.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
-        return {_encodable(key): _encodable(one) for key, one in value.items()}
+        return {encodable(key): encodable(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_encodable(one) for one in value]
+        return [encodable(one) for one in value]
     return value
 
 

@@ -4,6 +4,7 @@ written form.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -98,6 +99,12 @@ class Result:
     @property
     def solved(self) -> bool:
         return all(function.status is Status.PASSED for function in self.functions.values())
+
+
+def import_notes(functions: Iterable[FunctionResult]) -> tuple[str, ...]:
+    """What stopped whole modules, such as a syntax error: each said once."""
+    broken = (one.note for one in functions if one.note and one.status is Status.ERROR)
+    return tuple(dict.fromkeys(broken))
 
 
 def as_json(result: Result) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from dataclasses import astuple
 from pathlib import Path
-from types import TracebackType
 
 import msgspec
 
@@ -71,12 +70,7 @@ class Run(MutableMapping[Key, Result]):
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.close()
 
     def close(self) -> None:

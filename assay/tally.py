@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.course import Course
-from assay.result import Failure, FunctionResult, Result, Status
+from assay.result import Failure, FunctionResult, Result, Status, import_notes
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,7 @@ def results(course: Course, stories: Sequence[dict[str, Any]]) -> Iterator[Tally
                 continue
             complete &= abs(sum(story["share"] for story in told) - 1) < 1e-6
             functions[exercise.function] = _function(exercise.points, told)
-        notes = dict.fromkeys(
-            function.note
-            for function in functions.values()
-            if function.note and function.status is Status.ERROR
-        )
-        yield Tally(Result("", chapter_id, functions, tuple(notes)), complete)
+        yield Tally(Result("", chapter_id, functions, import_notes(functions.values())), complete)
 
 
 def _function(max_points: float, told: Sequence[dict[str, Any]]) -> FunctionResult:

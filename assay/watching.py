@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from assay import panel
+from assay.calling import warm_up
 from assay.checking import Checked, check_chapter, examiner
 from assay.course import Chapter, Course
 from assay.draws import sizes, tensors
@@ -32,7 +33,7 @@ from assay.fingerprint import fingerprints
 from assay.forking import forked
 from assay.grader import Grader
 from assay.progress import Progress
-from assay.result import FunctionResult, Result, Status
+from assay.result import FunctionResult, Result, Status, import_notes
 
 #: Seconds between two looks at the files and the keyboard.
 TICK = 0.05
@@ -73,10 +74,7 @@ class Bench:
             self.printed = checked.printed
             self._known = prints
         ordered = {one.function: self.verdicts[one.function] for one in self.chapter.exercises}
-        notes = dict.fromkeys(
-            one.note for one in ordered.values() if one.note and one.status is Status.ERROR
-        )
-        result = Result("", self.chapter.id, ordered, tuple(notes))
+        result = Result("", self.chapter.id, ordered, import_notes(ordered.values()))
         Progress(self.course).remember(self.chapter, result)
         return result
 
@@ -93,10 +91,7 @@ class Bench:
 
 def _warm_up() -> None:
     """Pay here, once, for what torch and Hypothesis only set up at their first use."""
-    leaf = torch.zeros(2, requires_grad=True)
-    optimizer = torch.optim.Adam([leaf])
-    torch.nn.functional.logsigmoid(leaf).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()  # the first one imports a good deal
+    warm_up()
 
     @GRADING
     @given(st.lists(st.integers(0, 9)), tensors(sizes()))

@@ -133,8 +133,7 @@ def _grade(
             result = results[outcome.key]
             attempt = f" (attempt {result.attempt})" if result.attempt > 1 else ""
             kept = ", from the last run" if outcome.kept else ""
-            name = result.submission.encode("utf-8", "backslashreplace").decode()
-            shown = "".join(one if one.isprintable() else "�" for one in name)
+            shown = "".join(one if one.isprintable() else "�" for one in result.submission)
             advance(f"{result.score:>6g}/{result.max_score:g}  {shown}{attempt}{kept}")
 
 

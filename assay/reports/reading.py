@@ -11,9 +11,6 @@ import msgspec
 from assay.result import Result
 from assay.source import CourseError
 
-#: Which attempt counts.
-POLICIES = ("last", "best")
-
 
 def read_results(file: Path) -> list[Result]:
     """The results in a file.

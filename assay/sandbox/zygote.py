@@ -19,6 +19,7 @@ import socket
 
 import torch
 
+from assay.calling import warm_up
 from assay.sandbox.bubblewrap import SCRATCH
 from assay.sandbox.worker import serve
 
@@ -44,7 +45,7 @@ def main(control_fd: int, mode: str) -> None:
     Every process is a session of its own, so that a signal to a process group reaches no other.
     """
     torch.set_num_threads(1)  # before any parallel operation, or a forked child hangs
-    _first_uses()
+    warm_up()
     control = socket.socket(fileno=control_fd)
     if mode == "cold":
         _close_all_but(control_fd)  # a pipe that nobody reads would stop whoever writes much
@@ -70,14 +71,6 @@ def main(control_fd: int, mode: str) -> None:
                 os._exit(0)
         for fd in fds:
             os.close(fd)
-
-
-def _first_uses() -> None:
-    """Pay once for what torch only sets up at its first use."""
-    leaf = torch.zeros(2, requires_grad=True)
-    optimizer = torch.optim.Adam([leaf])
-    torch.nn.functional.logsigmoid(leaf).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
 
 
 def _keep(channel_fd: int, lifeline_fd: int) -> None:
