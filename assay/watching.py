@@ -130,9 +130,9 @@ def watch(course: Course, chapter: Chapter) -> int:
     terminal = panel.console()
     interactive = terminal.is_terminal and sys.stdin.isatty()
     bench = Bench.set_up(course, chapter)
+    seen = _stamps(chapter)  # before the check, or a save during it would go unnoticed
     result = bench.check()
     _show(terminal, bench, result, interactive)
-    seen = _stamps(chapter)
     with _keys(interactive) as keyboard:
         while True:
             key = keyboard(TICK)

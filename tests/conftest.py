@@ -1,5 +1,7 @@
 """A tiny course, `arith`, for tests that need one: two functions that no course would teach."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,17 @@ def arith(tmp_path: Path) -> Course:
 def course() -> Course:
     """The real course, that of this repository."""
     return Course.find(Path(__file__))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """The distribution's Chromium: one for all tests, for Playwright can't be started twice."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next((found for name in names if (found := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("no Chromium on PATH")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()

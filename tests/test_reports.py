@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -206,18 +205,6 @@ def test_the_gradescope_autograder_grades(arith, tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads((home / "results" / "results.json").read_text())
     assert document["score"] == 40, done.stdout
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("no chromium on this machine")
-    with sync.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("page", ["class.html", "feedback/ann.html"])

@@ -1,7 +1,6 @@
 """The book, built once, and a browser to read it with."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,17 +56,3 @@ def pages(copy: Course, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("book") / "html"
     assert build(copy, out) == []
     return out
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """The distribution's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next((found for name in names if (found := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("no Chromium on PATH")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield browser
-        browser.close()
